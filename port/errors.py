@@ -1,0 +1,29 @@
+"""The product's one family of errors: each message is one paragraph that says what, where, both values, what to do."""
+
+
+class Sar2NdviError(Exception):
+    """Any input or setting the product refuses; the command line prints it without a traceback, exit code 2."""
+
+
+class SceneError(Sar2NdviError):
+    """A scene folder or raster that cannot be used."""
+
+
+class RegionError(Sar2NdviError):
+    """A pixel region that is malformed or outside its scene."""
+
+
+class PatchError(Sar2NdviError):
+    """Too few patches: a scene too small, all masked, or fewer patches than a batch."""
+
+
+class SettingError(Sar2NdviError):
+    """An unknown or contradictory variant, recipe or option."""
+
+
+class WeightsError(Sar2NdviError):
+    """A checkpoint or Lasagne weight file of another kind, shape or order."""
+
+
+class OutputError(Sar2NdviError):
+    """A result that cannot be written where asked."""

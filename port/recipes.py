@@ -1,0 +1,155 @@
+"""A recipe is every choice that separates one way of running the method from another, as one frozen dataclass.
+
+The paper's fixed facts (filter sizes) stand in `port.network`; what changed between the published program, the method
+as described, the corrected port and what goes beyond the paper stands here, each value with its source or reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_type_hints
+
+from port.errors import SettingError
+
+Scaling = Literal["per-channel", "all-by-1000", "none"]
+Output = Literal["linear", "rectify"]
+Initialisation = Literal["normal-0.001", "pytorch"]
+Momentum = Literal["lasagne", "torch"]
+Split = Literal["random", "blocks"]
+LastBatch = Literal["drop", "keep"]
+Border = Literal["crop", "halo"]
+TestBands = Literal["published", "training"]
+Augmentation = Literal["none", "dihedral"]
+Schedule = Literal["constant", "cosine"]
+Predicts = Literal["ndvi", "change"]
+Precision = Literal["float32", "float64"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Named set of switches; every field can be replaced alone (`replace`, or the option of its name)."""
+
+    name: str
+    # --- what the network sees and gives
+    scaling: Scaling  # deviation 2
+    output: Output  # deviation 3
+    rectify_gradient_at_zero: float  # deviation 6
+    predicts: Predicts  # "change": the network's output is added to the interpolation (F- + F+)/2
+    initialisation: Initialisation  # deviation 8
+    precision: Precision  # deviation 17
+    # --- patches
+    patch_side_px: int = 33  # paper: 33 x 33 in, 17 x 17 out
+    stride_px: int = 8  # public program
+    patch_origin_px: int  # deviation 11
+    patch_limit: int | None  # public program: the first 19000
+    split: Split  # deviation 9
+    validation_fraction: float = 0.2  # public program: 15200 of 19000 train
+    # --- training
+    learning_rate: float = 0.5e-2  # paper and public program
+    momentum: float = 0.9  # public program: plain, although a comment says Nesterov
+    momentum_form: Momentum  # deviation 7
+    batch_size: int
+    epochs: int
+    last_batch: LastBatch  # deviation 10
+    reshuffle: bool  # deviation 10
+    augmentation: Augmentation
+    schedule: Schedule
+    # --- prediction
+    border: Border  # deviation 12
+    test_bands: TestBands  # deviations 4 and 5
+
+
+_ORIGINAL = Recipe(
+    name="original",
+    scaling="all-by-1000",  # every channel divided by 1000, SAR and DEM included
+    output="linear",  # the paper's network ends linear
+    rectify_gradient_at_zero=0.5,  # Lasagne's rectify is 0.5 (x + |x|)
+    predicts="ndvi",
+    initialisation="normal-0.001",  # weights N(0, 0.001), biases 0
+    precision="float32",  # floatX as run on a GPU; Theano's own default is float64
+    patch_origin_px=1,  # range(1, H - 33 + 1, 8)
+    patch_limit=19000,
+    split="random",  # one shuffle of overlapping patches
+    momentum_form="lasagne",  # v = m v - lr g; w += v
+    batch_size=128,
+    epochs=1500,
+    last_batch="drop",
+    reshuffle=False,
+    augmentation="none",
+    schedule="constant",
+    border="crop",  # the region is cut out first, its 8-pixel border is lost
+    test_bands="training",
+)
+_PUBLISHED = replace(
+    _ORIGINAL,
+    name="published",
+    scaling="none",  # the public files show none: the program expects NDVI in [-1, 1]
+    output="rectify",  # the public code names no nonlinearity, so Lasagne's default applies
+    test_bands="published",  # the public test script's channel order and date
+)
+_CORRECTED = replace(
+    _ORIGINAL,
+    name="corrected",
+    scaling="per-channel",  # NDVI / 1000; sigma0 and DEM as they are
+    rectify_gradient_at_zero=0.0,  # PyTorch's own; matters only where a pre-activation is exactly 0
+    initialisation="pytorch",  # N(0, 0.001) sits on a plateau for tens of epochs
+    patch_origin_px=0,  # the first row and column are used
+    patch_limit=None,  # all patches
+    split="blocks",  # overlapping patches leak from training into validation
+    momentum_form="torch",  # same path while the learning rate is constant
+    batch_size=16,  # a scene of 100 x 100 px has 36 patches; the original's 128 would leave none
+    epochs=300,  # tried on real scenes of 36 training patches: enough for a plateau
+    last_batch="keep",
+    reshuffle=True,
+    border="halo",  # all pixels of the region, from 8 more around it
+)
+_TUNED = replace(
+    _CORRECTED,
+    name="tuned",
+    predicts="change",  # starts at interpolation, so it need only learn where interpolation is wrong
+    augmentation="dihedral",  # flips and rotations: no direction is preferred; on real scenes MAE falls by 5 to 20 %
+    schedule="cosine",  # ends on small steps
+)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {recipe.name: recipe for recipe in (_ORIGINAL, _PUBLISHED, _CORRECTED, _TUNED)}
+)
+
+
+def recipe(name: str = "corrected", **switches: Any) -> Recipe:
+    """A named recipe with single switches replaced; a switch given as None keeps the recipe's value.
+
+    Raises:
+        SettingError: unknown recipe or switch, or a value the switch does not take.
+    """
+    if name not in RECIPES:
+        raise SettingError(f"unknown recipe {name!r}; choose one of {', '.join(RECIPES)}")
+    given = {switch: value for switch, value in switches.items() if value is not None}
+    unknown = sorted(set(given) - set(Recipe.__dataclass_fields__))
+    if unknown:
+        raise SettingError(
+            f"recipe {name!r} has no switch {unknown[0]!r}; it has {', '.join(Recipe.__dataclass_fields__)}"
+        )
+    chosen = replace(RECIPES[name], **given)
+    _check(chosen)
+    return chosen
+
+
+def _check(chosen: Recipe) -> None:
+    """Raise SettingError for a value outside its switch's range."""
+    for switch, hint in get_type_hints(Recipe).items():
+        allowed = get_args(hint)
+        value = getattr(chosen, switch)
+        if allowed and isinstance(allowed[0], str) and value not in allowed:
+            raise SettingError(f"{switch} is {value!r}; choose one of {', '.join(allowed)}")
+    for switch in ("stride_px", "batch_size", "epochs", "learning_rate"):
+        if not getattr(chosen, switch) > 0:
+            raise SettingError(f"{switch} is {getattr(chosen, switch)}; it must be above 0")
+    if chosen.patch_side_px < 17:
+        raise SettingError(
+            f"patch_side_px is {chosen.patch_side_px}; the network needs at least 17 (an 8-pixel border on each side)"
+        )
+    if not 0 <= chosen.validation_fraction < 1:
+        raise SettingError(f"validation_fraction is {chosen.validation_fraction}; it must be at least 0 and below 1")
+    if not 0 <= chosen.momentum < 1:
+        raise SettingError(f"momentum is {chosen.momentum}; it must be at least 0 and below 1")
