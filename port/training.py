@@ -1,0 +1,167 @@
+"""Training is mini-batch descent of the mean absolute error by momentum, in the order and form the recipe names."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from port.errors import PatchError, SettingError
+from port.recipes import Recipe
+
+Patch = tuple[Float[Tensor, "channel row col"], Float[Tensor, "1 inner_row inner_col"]]
+
+
+class Patches(Sized, Protocol):
+    """A map-style dataset of normalised inputs and the targets of their inner pixels."""
+
+    def __getitem__(self, index: int) -> Patch:
+        """One patch."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpochLosses:
+    """Mean absolute errors of an epoch, in scaled NDVI; `validation` is NaN where no batch could be made."""
+
+    epoch: int
+    training: float  # mean over the epoch's patches, each before its batch's update
+    validation: float  # after the epoch's last update
+
+
+class LasagneMomentum(torch.optim.Optimizer):
+    """Momentum as Lasagne writes it: v = momentum v - lr g; w = w + v (`lasagne.updates.momentum`).
+
+    PyTorch's SGD keeps v = momentum v + g and steps by lr v: the same path until the learning rate changes. The state
+    of a parameter is its "velocity", the v above.
+    """
+
+    def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One update of every parameter that has a gradient."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    state = self.state[parameter]
+                    velocity = state.setdefault("velocity", torch.zeros_like(parameter))
+                    velocity.mul_(group["momentum"]).sub_(group["lr"] * parameter.grad)
+                    parameter.add_(velocity)
+        return loss
+
+
+def make_optimiser(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Plain momentum in the form the recipe names; no Nesterov, no dampening, no weight decay."""
+    if recipe.momentum_form == "lasagne":
+        return LasagneMomentum(parameters, lr=recipe.learning_rate, momentum=recipe.momentum)
+    return torch.optim.SGD(parameters, lr=recipe.learning_rate, momentum=recipe.momentum)
+
+
+def mean_absolute_error(
+    estimate: Float[Tensor, "batch 1 row col"], target: Float[Tensor, "batch 1 row col"]
+) -> Float[Tensor, ""]:
+    """The mean of |estimate - target| over batch and pixels."""
+    return (estimate - target).abs().mean()
+
+
+def learning_rate(recipe: Recipe, epoch: int) -> float:
+    """The rate of an epoch, counted from 0: constant, or half a cosine wave from the first value to nearly 0."""
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+
+
+def train(
+    network: nn.Module,
+    training: Patches,
+    validation: Patches,
+    recipe: Recipe,
+    *,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    first_epoch: int = 0,
+) -> Iterator[EpochLosses]:
+    """Train the network in place, giving each epoch's losses as it ends.
+
+    The generator orders the batches where the recipe reshuffles. Nothing else is drawn: with the same network, patches,
+    generator and number of threads the result is the same to the last bit.
+
+    Raises:
+        PatchError: the training set makes no batch.
+        SettingError: the loss is no longer a finite number.
+    """
+    training_batches = _batches(training, recipe, generator, shuffle=recipe.reshuffle)
+    validation_batches = _batches(validation, recipe, generator, shuffle=False)
+    if len(training_batches) == 0:
+        raise PatchError(
+            f"{len(training)} training patches make no batch of {recipe.batch_size} where an incomplete last batch is "
+            f"dropped; lower batch_size or stride_px, or set last_batch to 'keep'"
+        )
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for epoch in range(first_epoch, recipe.epochs):
+        _set_learning_rate(optimiser, learning_rate(recipe, epoch))
+        losses = EpochLosses(
+            epoch + 1,
+            _mean_loss(_trained(network, optimiser, training_batches)),
+            _mean_loss(_evaluated(network, validation_batches)),
+        )
+        if not math.isfinite(losses.training):
+            raise SettingError(
+                f"the training loss is {losses.training} in epoch {losses.epoch}, expected a finite number; lower "
+                f"learning_rate ({recipe.learning_rate:g}) or check that scaling {recipe.scaling!r} suits the data"
+            )
+        yield losses
+
+
+def _batches(patches: Patches, recipe: Recipe, generator: torch.Generator, *, shuffle: bool) -> "DataLoader[Any]":
+    """Batches in list order, or in a new order each epoch; the incomplete last one is kept or dropped."""
+    order = torch.utils.data.RandomSampler(patches, generator=generator) if shuffle else None
+    return DataLoader(
+        patches,  # type: ignore[arg-type]
+        batch_size=recipe.batch_size,
+        sampler=order,
+        drop_last=recipe.last_batch == "drop",
+        generator=generator,
+    )
+
+
+def _set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
+    """Set the learning rate of every parameter."""
+    for group in optimiser.param_groups:
+        group["lr"] = value
+
+
+def _trained(
+    network: nn.Module, optimiser: torch.optim.Optimizer, batches: "DataLoader[Any]"
+) -> Iterator[tuple[float, int]]:
+    """Update once a batch; give its loss before the update, and its size."""
+    network.train()
+    for inputs, targets in batches:
+        loss = mean_absolute_error(network(inputs.contiguous(memory_format=torch.channels_last)), targets)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        yield loss.item(), len(inputs)
+
+
+def _evaluated(network: nn.Module, batches: "DataLoader[Any]") -> Iterator[tuple[float, int]]:
+    """The loss and size of each batch."""
+    network.eval()
+    with torch.no_grad():
+        for inputs, targets in batches:
+            loss = mean_absolute_error(network(inputs.contiguous(memory_format=torch.channels_last)), targets)
+            yield loss.item(), len(inputs)
+
+
+def _mean_loss(losses: Iterable[tuple[float, int]]) -> float:
+    """The mean over patches, NaN for no batch at all."""
+    listed = list(losses)
+    count = sum(size for _, size in listed)
+    return sum(loss * size for loss, size in listed) / count if count else math.nan
