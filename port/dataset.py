@@ -1,0 +1,91 @@
+"""The dataset holds coordinates only: each patch is cut from the band stack and normalised when it is asked for."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from port.bands import Band
+from port.normalisation import normalise, normalise_target
+from port.recipes import Recipe
+from port.stacks import TARGET_INDEX, BandStack
+
+_SYMMETRIES = 8  # of a square: four rotations, each with and without a flip
+
+
+class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Patches of one scene: (channel, 33, 33) normalised bands and (1, 17, 17) normalised NDVI at t.
+
+    Order and augmentation depend on `seed` and `epoch` alone, so a run is repeatable with any number of workers.
+    """
+
+    def __init__(
+        self,
+        stack: BandStack,
+        patches: Int[np.ndarray, "patch 2"],
+        *,
+        bands: Sequence[Band],
+        recipe: Recipe,
+        border_px: int,
+        seed: int = 0,
+        augment: bool = True,
+    ) -> None:
+        side = recipe.patch_side_px
+        self.patches = patches
+        self.bands = tuple(bands)
+        self.recipe = recipe
+        self.seed = seed
+        self._augments = augment and recipe.augmentation == "dihedral"
+        self._border_px = border_px
+        self._windows = np.lib.stride_tricks.sliding_window_view(stack.pixels, (side, side), axis=(1, 2))
+        self.set_epoch(0)
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    def __getitem__(
+        self, index: int
+    ) -> tuple[Float[Tensor, "channel row col"], Float[Tensor, "1 inner_row inner_col"]]:
+        inputs, targets = self.batch([index])
+        return inputs[0], targets[0]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the epoch's order and symmetries."""
+        generator = np.random.default_rng((self.seed, epoch))
+        count = len(self.patches)
+        self.order = generator.permutation(count) if self.recipe.reshuffle else np.arange(count)
+        self._symmetry = generator.integers(_SYMMETRIES, size=count) if self._augments else np.zeros(count, dtype=int)
+
+    def batch(
+        self, indices: Sequence[int] | Int[np.ndarray, "batch"]
+    ) -> tuple[Float[Tensor, "batch channel row col"], Float[Tensor, "batch 1 inner_row inner_col"]]:
+        """Inputs and targets of several patches, in the recipe's precision."""
+        index = np.asarray(indices)
+        rows, cols = self.patches[index].T
+        channel = np.array([*self.bands, TARGET_INDEX])[None, :]
+        cut = self._windows[channel, rows[:, None], cols[:, None]].astype(self.recipe.precision)
+        for number, symmetry in enumerate(self._symmetry[index]):
+            cut[number] = transformed(cut[number], int(symmetry))
+        inner = slice(self._border_px, cut.shape[-1] - self._border_px)
+        inputs = normalise(cut[:, :-1], self.bands, self.recipe.scaling)
+        targets = normalise_target(cut[:, -1:, inner, inner], self.recipe.scaling)
+        return torch.from_numpy(inputs), torch.from_numpy(targets)
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All batches of an epoch in its order; an incomplete last one is kept or dropped as the recipe says."""
+        self.set_epoch(epoch)
+        size = self.recipe.batch_size
+        stop = len(self) if self.recipe.last_batch == "keep" else len(self) - len(self) % size
+        for start in range(0, stop, size):
+            yield self.batch(self.order[start : min(start + size, stop)])
+
+
+def transformed(
+    image: Float[np.ndarray, "channel row col"], symmetry: int
+) -> Float[np.ndarray, "channel new_row new_col"]:
+    """One of the square's eight symmetries, by number: 0 leaves it; % 4 quarter turns, then a flip from 4 on."""
+    turned = np.rot90(image, symmetry % 4, axes=(-2, -1))
+    return turned[..., ::-1] if symmetry >= 4 else turned

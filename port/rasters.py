@@ -1,0 +1,104 @@
+"""A raster is one single-band GeoTIFF on a grid, read by windows."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import rasterio
+from affine import Affine
+from jaxtyping import Bool, Shaped
+from rasterio.crs import CRS
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from port.errors import SceneError
+from port.regions import Region
+
+_SAME_GRID_PX = 1e-6  # two transforms whose terms differ by less than this share of a pixel are one
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where a raster's pixels lie: shape (rows, columns), coordinate reference system, affine transform."""
+
+    shape: tuple[int, int]
+    crs: CRS
+    transform: Affine
+
+    def same_transform(self, other: "Grid") -> bool:
+        """Whether both transforms place each pixel alike, but for rounding in the file."""
+        tolerance = _SAME_GRID_PX * max(map(abs, self.transform[:2]))
+        pairs = zip(self.transform, other.transform, strict=True)
+        return all(abs(mine - theirs) <= tolerance for mine, theirs in pairs)
+
+
+@dataclass(frozen=True)
+class Raster:
+    """One band on disk: its path, grid, dtype name, no-data value (None: the file declares none) and tags."""
+
+    path: Path
+    grid: Grid
+    dtype: str
+    nodata: float | None
+    tags: dict[str, str]
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The raster's header; no pixel is read.
+
+        Raises:
+            SceneError: missing, unreadable, not one real-valued band, or without georeference.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # becomes the error below
+                with rasterio.open(path) as file:
+                    count, dtype, tags = file.count, str(file.dtypes[0]), dict(file.tags())
+                    grid = Grid((file.height, file.width), file.crs, file.transform)
+                    nodata = file.nodata
+        except RasterioError as error:
+            raise SceneError(_unreadable(path, error)) from error
+        if count != 1:
+            raise SceneError(f"{path} has {count} bands, expected 1; write each band to its own file")
+        if "complex" in dtype:
+            raise SceneError(f"{path} is {dtype}, expected real numbers; store sigma0, not the complex signal")
+        if not grid.crs or grid.transform == Affine.identity():
+            raise SceneError(
+                f"{path} has no georeference (CRS {grid.crs}, transform {tuple(grid.transform)[:6]}), expected both a "
+                "CRS and a transform; set them, for instance with gdal_translate -a_srs and -a_ullr"
+            )
+        return cls(path, grid, dtype, nodata, tags)
+
+    def read(self, region: Region) -> Shaped[np.ndarray, "row col"]:
+        """The stored pixels of a region, in the file's own dtype.
+
+        Raises:
+            RegionError: the region leaves the raster.
+            SceneError: the pixels cannot be read.
+        """
+        region.within(self.grid.shape)
+        try:
+            with rasterio.open(self.path) as file:
+                pixels: np.ndarray = file.read(1, window=window(region))
+        except RasterioError as error:
+            raise SceneError(_unreadable(self.path, error)) from error
+        return pixels
+
+    def is_nodata(self, pixels: Shaped[np.ndarray, "row col"]) -> Bool[np.ndarray, "row col"]:
+        """Which of the stored pixels are the file's no-data value, NaN included."""
+        if self.nodata is None:
+            return np.zeros(pixels.shape, dtype=bool)
+        return np.asarray(np.isnan(pixels) if np.isnan(self.nodata) else pixels == self.nodata)
+
+
+def window(region: Region) -> Window:
+    """The region in rasterio's terms."""
+    rows, cols = region.shape
+    return Window(region.col_start, region.row_start, cols, rows)
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    detail = str(error.__cause__ or error)
+    return f"{path} cannot be read as a GeoTIFF: {detail}; replace it with a whole, readable file"

@@ -1,0 +1,208 @@
+"""A scene is one folder of single-band GeoTIFFs on one grid: VH, VV, NDVI and MASK of three dates, and one DEM."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from port.bands import SOURCES, TARGET_SOURCE, Band, Source
+from port.errors import SceneError
+from port.rasters import Grid, Raster
+from port.regions import Region
+
+_NAME = re.compile(r"(?:(?P<date>[0-9]{3})_(?P<kind>VH|VV|NDVI|MASK)|(?P<dem>DEM))(?P<suffix>.*)\.tif")
+_DATED_KINDS = ("VH", "VV", "NDVI", "MASK")
+_DEM = Source("DEM", None)
+_TRIPLE = (0, 1, 2)
+_STRIP_PX = 256  # rows read at once where a whole scene is passed over
+
+ALL_SOURCES = (*(Source(kind, offset) for offset in _TRIPLE for kind in _DATED_KINDS), _DEM)
+"""The 13 files of a triple."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Three dates (t-1, t, t+1) of one place, read by windows.
+
+    Pixels that hold their file's declared no-data value read as 0 and are invalid in the mask of their date (of all
+    three dates for the DEM); NaN and infinities that no tag declares are an error. `dates` are the NDVI files' DATE
+    tags, None where a file has none.
+    """
+
+    directory: Path
+    suffix: str
+    first_date: int
+    grid: Grid
+    dates: tuple[date | None, date | None, date | None]
+    rasters: Mapping[Source, Raster]
+
+    @classmethod
+    def open(cls, directory: Path | str, *, first_date: int = 1) -> Self:
+        """Check all 13 files of the triple (first_date, +1, +2) by their headers.
+
+        Raises:
+            SceneError: a file is missing or unreadable, two suffixes, or files that differ in shape, CRS or transform.
+        """
+        folder = Path(directory)
+        suffix = _suffix(folder)
+        paths = {source: folder / file_name(source, first_date, suffix) for source in ALL_SOURCES}
+        missing = [path.name for path in paths.values() if not path.is_file()]
+        if missing:
+            raise SceneError(
+                f"{folder} lacks {', '.join(missing)}: {len(missing)} of the 13 files of dates {first_date} to "
+                f"{first_date + 2}; add them, or choose another --first-date (dates present: {_dates_present(folder)})"
+            )
+        rasters = {source: Raster.open(path) for source, path in paths.items()}
+        grid = _common_grid(rasters)
+        return cls(folder, suffix, first_date, grid, _acquisition_dates(rasters), rasters)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.grid.shape
+
+    @property
+    def region(self) -> Region:
+        """All pixels."""
+        return Region.whole(self.shape)
+
+    def read(self, source: Source, region: Region) -> Float32[np.ndarray, "row col"]:
+        """One file's pixels in stored units, no-data as 0.
+
+        Raises:
+            RegionError: the region leaves the scene.
+            SceneError: unreadable, or NaN or infinite pixels.
+        """
+        raster = self.rasters[source]
+        stored = raster.read(region)
+        pixels = stored.astype(np.float32)
+        pixels[raster.is_nodata(stored)] = 0
+        bad = np.argwhere(~np.isfinite(pixels))
+        if len(bad):
+            row, col = bad[0]
+            raise SceneError(
+                f"{raster.path} has {len(bad)} NaN or infinite pixels in {region}, expected none; the first is "
+                f"{stored[row, col]} at row {row + region.row_start}, column {col + region.col_start}; fill them, or "
+                "declare that value as the file's no-data value"
+            )
+        return pixels
+
+    def channels(self, region: Region, bands: Sequence[Band] = tuple(Band)) -> Float32[np.ndarray, "channel row col"]:
+        """The bands' pixels in stored units, in the order given."""
+        return np.stack([self.read(SOURCES[band], region) for band in bands])
+
+    def target(self, region: Region) -> Float32[np.ndarray, "row col"]:
+        """NDVI at t in stored units."""
+        return self.read(TARGET_SOURCE, region)
+
+    def masks(self, region: Region) -> Bool[np.ndarray, "3 row col"]:
+        """True where a pixel is invalid at t-1, t, t+1: MASK is not 0, or a band of that date is no-data."""
+        masks = np.stack([self.rasters[Source("MASK", offset)].read(region) != 0 for offset in _TRIPLE])
+        for source, raster in self.rasters.items():
+            if raster.nodata is not None and source.kind != "MASK":
+                dates = _TRIPLE if source.date_offset is None else (source.date_offset,)
+                masks[list(dates)] |= raster.is_nodata(raster.read(region))
+        return masks
+
+    def invalid(self) -> Bool[np.ndarray, "row col"]:
+        """True where a pixel of the scene is invalid at any of the three dates; one byte a pixel, read by strips."""
+        return np.concatenate([self.masks(strip).any(axis=0) for strip in self.region.strips(_STRIP_PX)])
+
+    def changes(self, region: Region) -> UInt8[np.ndarray, "row col"] | None:
+        """What happened between the dates, in `port.synthetic`'s codes; None where the scene has no such file."""
+        path = self.directory / f"CHANGES{self.suffix}.tif"
+        return Raster.open(path).read(region).astype(np.uint8) if path.is_file() else None
+
+
+def file_name(source: Source, first_date: int, suffix: str) -> str:
+    """`00k_KIND<suffix>.tif` for date k, `DEM<suffix>.tif` for the DEM."""
+    if source.date_offset is None:
+        return f"{source.kind}{suffix}.tif"
+    return f"{first_date + source.date_offset:03d}_{source.kind}{suffix}.tif"
+
+
+def _scene_names(folder: Path) -> list[re.Match[str]]:
+    """The names in the folder that follow the layout.
+
+    Raises:
+        SceneError: the folder does not exist, cannot be listed, or holds no such name.
+    """
+    if not folder.is_dir():
+        raise SceneError(f"{folder} is not a folder; give the folder that holds the scene's GeoTIFFs")
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise SceneError(f"{folder} cannot be listed: {error}; make it readable") from error
+    matches = [match for name in names if (match := _NAME.fullmatch(name))]
+    if not matches:
+        raise SceneError(
+            f"{folder} holds none of the files of a scene among its {len(names)} entries; expected 001_VH.tif, "
+            "001_VV.tif, 001_NDVI.tif, 001_MASK.tif, the same for 002 and 003, and DEM.tif (any one suffix before .tif)"
+        )
+    return matches
+
+
+def _suffix(folder: Path) -> str:
+    """The one suffix between kind and .tif that all files share."""
+    files: dict[str, list[str]] = {}
+    for match in _scene_names(folder):
+        files.setdefault(match["suffix"], []).append(match.string)
+    if len(files) > 1:
+        found = "; ".join(f"{suffix!r}: {len(names)} files such as {names[0]}" for suffix, names in files.items())
+        raise SceneError(
+            f"{folder} holds files of {len(files)} suffixes ({found}), expected one; keep one scene a folder"
+        )
+    return next(iter(files))
+
+
+def _dates_present(folder: Path) -> str:
+    return ", ".join(sorted({match["date"] for match in _scene_names(folder) if match["date"]})) or "none"
+
+
+def _common_grid(rasters: Mapping[Source, Raster]) -> Grid:
+    """The grid all files share, with the first file as the measure."""
+    reference = rasters[ALL_SOURCES[0]]
+    for raster in rasters.values():
+        mine, theirs = raster.grid, reference.grid
+        if mine.shape != theirs.shape:
+            what, found, expected = "shape (rows, columns)", str(mine.shape), str(theirs.shape)
+        elif mine.crs != theirs.crs:
+            what, found, expected = "CRS", mine.crs.to_string(), theirs.crs.to_string()
+        elif not mine.same_transform(theirs):
+            what, found, expected = "transform", str(tuple(mine.transform)[:6]), str(tuple(theirs.transform)[:6])
+        else:
+            continue
+        raise SceneError(
+            f"{raster.path} has {what} {found}, {reference.path.name} has {expected}; "
+            "all files of a scene must lie on one grid: resample it, for instance with gdalwarp"
+        )
+    return reference.grid
+
+
+def _acquisition_dates(rasters: Mapping[Source, Raster]) -> tuple[date | None, date | None, date | None]:
+    """DATE tags of the three NDVI files, in ascending order where all are there."""
+    dates = [_date_tag(rasters[Source("NDVI", offset)]) for offset in _TRIPLE]
+    known = [day for day in dates if day is not None]
+    if sorted(set(known)) != known:
+        raise SceneError(
+            f"{rasters[ALL_SOURCES[0]].path.parent} has DATE tags {', '.join(map(str, known))}, expected "
+            "ascending dates for t-1, t, t+1; rename the files in the order of their dates"
+        )
+    return dates[0], dates[1], dates[2]
+
+
+def _date_tag(raster: Raster) -> date | None:
+    text = raster.tags.get("DATE")
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SceneError(
+            f"{raster.path} has DATE tag {text!r}, expected YYYY-MM-DD; correct or remove the tag"
+        ) from None

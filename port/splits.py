@@ -1,0 +1,111 @@
+"""A split shares the valid patches out between training and validation, at random as published or by blocks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int, Num
+
+from port.errors import PatchError
+from port.patches import is_clear
+from port.recipes import Recipe
+
+_BLOCK_SIDES = (4, 8, 16)  # block sizes tried, in patch sides
+_LOSS_ALLOWED = 0.1  # share of the patches a finer block layout may cost before a coarser one is tried
+
+
+@dataclass(frozen=True)
+class Split:
+    """Corners of the training and the validation patches, (n, 2) and (m, 2); `note` says why validation is empty."""
+
+    training: Int[np.ndarray, "n 2"]
+    validation: Int[np.ndarray, "m 2"]
+    note: str = ""
+
+
+def split_patches(patches: Int[np.ndarray, "patch 2"], recipe: Recipe, *, seed: int) -> Split:
+    """The recipe's split.
+
+    Raises:
+        PatchError: fewer training patches than one batch.
+    """
+    if recipe.split == "random":
+        permutation = np.random.default_rng(seed).permutation(len(patches))
+        split = random_split(
+            patches, permutation=permutation, limit=recipe.patch_limit, fraction=recipe.validation_fraction
+        )
+    else:
+        split = block_split(
+            patches[: recipe.patch_limit], side_px=recipe.patch_side_px, fraction=recipe.validation_fraction, seed=seed
+        )
+    if len(split.training) < recipe.batch_size:
+        raise PatchError(
+            f"{len(split.training)} training patches are fewer than one batch of {recipe.batch_size}; "
+            "choose a smaller --batch-size or --stride-px, a smaller test region or a larger scene"
+        )
+    return split
+
+
+def random_split(
+    patches: Int[np.ndarray, "patch 2"],
+    *,
+    permutation: Int[np.ndarray, "patch"],
+    limit: int | None,
+    fraction: float,
+) -> Split:
+    """The published split: shuffled once, the first (1 - fraction) of `limit` train, the rest up to `limit` validates.
+
+    The counts are those of the limit (15200 and 3800 of 19000) however many patches there are: fewer all train.
+    """
+    total = len(patches) if limit is None else limit
+    train = total - round(total * fraction)
+    shuffled = patches[permutation]
+    note = "" if len(patches) > train else f"validation is empty: {len(patches)} patches, the first {train} train"
+    return Split(shuffled[:train], shuffled[train:total], note)
+
+
+def block_split(patches: Int[np.ndarray, "patch 2"], *, side_px: int, fraction: float, seed: int) -> Split:
+    """Spatial blocks of about `fraction` of the patches validate; no training patch shares a pixel with them.
+
+    Small blocks spread over the scene come first; where the gap around them would cost more than a tenth of the
+    patches, larger ones, then one strip along an edge; where less than half would be left to train, all train.
+    """
+    nobody = np.zeros(len(patches), dtype=bool)
+    if fraction == 0:
+        return Split(patches, patches[nobody], "validation is empty: its fraction is 0")
+    best = nobody, nobody
+    for order in _orders(patches, side_px, np.random.default_rng(seed)):
+        validates = order <= np.sort(order)[max(0, round(fraction * len(patches)) - 1)]
+        trains = is_clear(patches, _painted(patches, validates, side_px), side_px=side_px)
+        if trains.sum() > best[0].sum():
+            best = trains, validates
+        if trains.sum() >= (1 - fraction - _LOSS_ALLOWED) * len(patches):
+            break
+    trains, validates = best
+    if 2 * trains.sum() < len(patches):
+        note = (
+            f"validation is empty: beside {validates.sum()} validation patches only {trains.sum()} of {len(patches)} "
+            "would be left to train, less than half, so all train"
+        )
+        return Split(patches, patches[nobody], note)
+    return Split(patches[trains], patches[validates])
+
+
+def _orders(
+    patches: Int[np.ndarray, "patch 2"], side_px: int, generator: np.random.Generator
+) -> Iterator[Num[np.ndarray, "patch"]]:
+    """Orders in which patches may be taken for validation: shuffled blocks, finest first, then from each edge."""
+    for sides in _BLOCK_SIDES:
+        blocks = patches // (sides * side_px)
+        names, block = np.unique(blocks, axis=0, return_inverse=True)
+        yield generator.permutation(len(names))[block.reshape(-1)]
+    rows, cols = patches.T
+    yield from (cols, -cols, rows, -rows)
+
+
+def _painted(patches: Int[np.ndarray, "patch 2"], chosen: np.ndarray, side_px: int) -> np.ndarray:
+    """Bool (row, col): the pixels of the chosen patches."""
+    pixels = np.zeros(tuple(patches.max(axis=0) + side_px), dtype=bool)
+    for row, col in patches[chosen]:
+        pixels[row : row + side_px, col : col + side_px] = True
+    return pixels

@@ -1,0 +1,65 @@
+"""A band stack is a scene's nine channels and target on disk as one array, so patches are cheap slices of it."""
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float32
+
+from port.bands import Band
+from port.errors import OutputError
+from port.scenes import Scene
+
+_STRIP_PX = 256  # rows read at once
+TARGET_INDEX = len(Band)
+"""Place of NDVI at t in the stack, after the nine channels."""
+
+
+class BandStack:
+    """Memory-mapped copy of a scene in stored units, made by strips of rows; its file is removed at the end.
+
+    `pixels` is float32 (10, row, col): the nine channels in training order, then NDVI at t.
+
+    Raises:
+        OutputError: the temporary folder has no space.
+        SceneError: a band holds NaN or cannot be read.
+    """
+
+    pixels: Float32[np.ndarray, "10 row col"]
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="sar2ndvi-")
+        path = Path(self._folder.name) / "stack.float32"
+        shape = (len(Band) + 1, *self.scene.shape)
+        try:
+            with path.open("wb") as file:
+                file.truncate(4 * int(np.prod(shape)))
+            self.pixels = np.memmap(path, dtype=np.float32, mode="r+", shape=shape)
+            self._fill()
+        except OSError as error:
+            self._folder.cleanup()
+            raise OutputError(
+                f"{path} cannot hold a copy of {self.scene.directory} ({4 * np.prod(shape) / 2**20:.0f} MiB): {error}; "
+                "point TMPDIR to a folder with space"
+            ) from error
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def _fill(self) -> None:
+        for strip in self.scene.region.strips(_STRIP_PX):
+            place = (slice(None), *strip.slices)
+            self.pixels[:TARGET_INDEX][place] = self.scene.channels(strip)
+            self.pixels[(TARGET_INDEX, *strip.slices)] = self.scene.target(strip)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self.pixels
+        self._folder.cleanup()
