@@ -1,26 +1,29 @@
 """Training is mini-batch descent of the mean absolute error by momentum, in the order and form the recipe names."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from port.errors import PatchError, SettingError
 from port.recipes import Recipe
 
-Patch = tuple[Float[Tensor, "channel row col"], Float[Tensor, "1 inner_row inner_col"]]
+Batch = tuple[Float[Tensor, "batch channel row col"], Float[Tensor, "batch 1 inner_row inner_col"]]
 
 
-class Patches(Sized, Protocol):
-    """A map-style dataset of normalised inputs and the targets of their inner pixels."""
+class Patches(Protocol):
+    """What can be trained on: normalised inputs, and the targets of their inner pixels, in each epoch's own order."""
 
-    def __getitem__(self, index: int) -> Patch:
-        """One patch."""
+    def __len__(self) -> int:
+        """The number of patches."""
+        ...
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0."""
         ...
 
 
@@ -85,51 +88,40 @@ def train(
     recipe: Recipe,
     *,
     optimiser: torch.optim.Optimizer,
-    generator: torch.Generator,
     first_epoch: int = 0,
 ) -> Iterator[EpochLosses]:
     """Train the network in place, giving each epoch's losses as it ends.
 
-    The generator orders the batches where the recipe reshuffles. Nothing else is drawn: with the same network, patches,
-    generator and number of threads the result is the same to the last bit.
+    Nothing is drawn here: with the same network, patches and number of threads the result is the same to the last bit.
 
     Raises:
         PatchError: the training set makes no batch.
         SettingError: the loss is no longer a finite number.
     """
-    training_batches = _batches(training, recipe, generator, shuffle=recipe.reshuffle)
-    validation_batches = _batches(validation, recipe, generator, shuffle=False)
-    if len(training_batches) == 0:
-        raise PatchError(
-            f"{len(training)} training patches make no batch of {recipe.batch_size} where an incomplete last batch is "
-            f"dropped; lower batch_size or stride_px, or set last_batch to 'keep'"
-        )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for epoch in range(first_epoch, recipe.epochs):
         _set_learning_rate(optimiser, learning_rate(recipe, epoch))
         losses = EpochLosses(
             epoch + 1,
-            _mean_loss(_trained(network, optimiser, training_batches)),
-            _mean_loss(_evaluated(network, validation_batches)),
+            _mean_loss(_trained(network, optimiser, training.batches(epoch))),
+            _mean_loss(_evaluated(network, validation.batches(epoch))),
         )
-        if not math.isfinite(losses.training):
-            raise SettingError(
-                f"the training loss is {losses.training} in epoch {losses.epoch}, expected a finite number; lower "
-                f"learning_rate ({recipe.learning_rate:g}) or check that scaling {recipe.scaling!r} suits the data"
-            )
+        _check(losses, len(training), recipe)
         yield losses
 
 
-def _batches(patches: Patches, recipe: Recipe, generator: torch.Generator, *, shuffle: bool) -> "DataLoader[Any]":
-    """Batches in list order, or in a new order each epoch; the incomplete last one is kept or dropped."""
-    order = torch.utils.data.RandomSampler(patches, generator=generator) if shuffle else None
-    return DataLoader(
-        patches,  # type: ignore[arg-type]
-        batch_size=recipe.batch_size,
-        sampler=order,
-        drop_last=recipe.last_batch == "drop",
-        generator=generator,
-    )
+def _check(losses: EpochLosses, patches: int, recipe: Recipe) -> None:
+    """Raise unless there was a training loss, and a finite one."""
+    if math.isnan(losses.training) and patches < recipe.batch_size:
+        raise PatchError(
+            f"{patches} training patches make no batch of {recipe.batch_size} where an incomplete last batch is "
+            f"dropped; lower batch_size or stride_px, or set last_batch to 'keep'"
+        )
+    if not math.isfinite(losses.training):
+        raise SettingError(
+            f"the training loss is {losses.training} in epoch {losses.epoch}, expected a finite number; lower "
+            f"learning_rate ({recipe.learning_rate:g}) or check that scaling {recipe.scaling!r} suits the data"
+        )
 
 
 def _set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
@@ -139,7 +131,7 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
 
 
 def _trained(
-    network: nn.Module, optimiser: torch.optim.Optimizer, batches: "DataLoader[Any]"
+    network: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterable[Batch]
 ) -> Iterator[tuple[float, int]]:
     """Update once a batch; give its loss before the update, and its size."""
     network.train()
@@ -151,7 +143,7 @@ def _trained(
         yield loss.item(), len(inputs)
 
 
-def _evaluated(network: nn.Module, batches: "DataLoader[Any]") -> Iterator[tuple[float, int]]:
+def _evaluated(network: nn.Module, batches: Iterable[Batch]) -> Iterator[tuple[float, int]]:
     """The loss and size of each batch."""
     network.eval()
     with torch.no_grad():
