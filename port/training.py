@@ -103,7 +103,7 @@ def train(
         _set_learning_rate(optimiser, learning_rate(recipe, epoch))
         losses = EpochLosses(
             epoch + 1,
-            _mean_loss(_trained(network, optimiser, training.batches(epoch))),
+            _mean_loss(trained(network, optimiser, training.batches(epoch))),
             _mean_loss(_evaluated(network, validation.batches(epoch))),
         )
         _check(losses, len(training), recipe)
@@ -130,7 +130,7 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
         group["lr"] = value
 
 
-def _trained(
+def trained(
     network: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterable[Batch]
 ) -> Iterator[tuple[float, int]]:
     """Update once a batch; give its loss before the update, and its size."""

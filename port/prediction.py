@@ -1,0 +1,104 @@
+"""Prediction runs the network over a region by tiles, each read with the border that the network loses around it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+
+from port.bands import Band, published_test_bands, variant_bands
+from port.errors import RegionError
+from port.network import FusionCNN
+from port.normalisation import normalise
+from port.raster_writer import RasterWriter
+from port.recipes import Recipe
+from port.regions import Region
+from port.scenes import Scene
+
+TILE_PX = 256
+"""Side of a tile: 256 px hold the widest layer's 48 maps in 12 MiB of float32."""
+
+Tile = tuple[Region, Float[torch.Tensor, "row col"]]
+
+
+def fed_bands(variant: str, recipe: Recipe) -> tuple[Band, ...]:
+    """The bands a variant is fed at prediction: as trained, or as the public test script has them."""
+    return published_test_bands(variant) if recipe.test_bands == "published" else variant_bands(variant)
+
+
+def predictable(region: Region, shape: tuple[int, int], recipe: Recipe, border_px: int) -> Region:
+    """The pixels of a region that can be estimated in a scene of this shape.
+
+    "halo": those at least `border_px` from the scene's edge. "crop": the region is cut out first, so those at least
+    `border_px` from its own edge.
+
+    Raises:
+        RegionError: the region leaves the scene, or holds no such pixel.
+    """
+    outer = region.within(shape) if recipe.border == "crop" else Region.whole(shape)
+    if min(outer.shape) <= 2 * border_px:
+        what = f"region {region}" if recipe.border == "crop" else "the scene"
+        raise RegionError(
+            f"{what} has {outer.shape[0]} rows x {outer.shape[1]} columns, but the network loses {border_px} px on "
+            f"each side: at least {2 * border_px + 1} x {2 * border_px + 1} are needed; choose a larger one"
+        )
+    return region.within(shape).intersection(outer.grown(-border_px))
+
+
+def predict(
+    network: FusionCNN, scene: Scene, *, bands: Sequence[Band], recipe: Recipe, region: Region, tile_px: int = TILE_PX
+) -> Iterator[Tile]:
+    """Tiles of estimated NDVI, in the units of the recipe's scaling, that touch each predictable pixel once.
+
+    Any tiling gives the same numbers, but for the rounding of sums. Masked pixels are estimated too, from what is
+    stored there.
+
+    Raises:
+        RegionError: the region leaves the scene, or holds no predictable pixel.
+        SceneError: a band cannot be read or holds NaN.
+    """
+    network.eval()
+    for tile in predictable(region, scene.shape, recipe, network.border_px).tiles(tile_px):
+        stored = scene.channels(tile.grown(network.border_px), bands).astype(recipe.precision)
+        inputs = torch.from_numpy(normalise(stored, bands, recipe.scaling))
+        with torch.inference_mode():
+            estimate = network(inputs[None].contiguous(memory_format=torch.channels_last))
+        yield tile, estimate[0, 0]
+
+
+def write_prediction(
+    path: Path,
+    network: FusionCNN,
+    scene: Scene,
+    *,
+    variant: str,
+    recipe: Recipe,
+    region: Region,
+    tile_px: int = TILE_PX,
+    on_tile: Callable[[int, int], None] = lambda done, total: None,
+) -> Region:
+    """Write the estimate of a region as a GeoTIFF on the scene's grid; unpredictable pixels are no-data (NaN).
+
+    "halo" writes the whole region, "crop" the smaller one that is left. `on_tile` is told the tiles done and their
+    total. Gives the region written.
+
+    Raises:
+        RegionError, SceneError: see `predict`.
+        OutputError: the file exists or cannot be written; nothing is left of it.
+    """
+    inner = predictable(region, scene.shape, recipe, network.border_px)
+    written = inner if recipe.border == "crop" else region
+    total = sum(1 for _ in inner.tiles(tile_px))
+    tags = {"VARIANT": variant, "RECIPE": recipe.name, "UNITS": _units(recipe), "QUANTITY": "NDVI at t, estimated"}
+    with RasterWriter(path, scene.grid, written, tags=tags) as writer:
+        bands = fed_bands(variant, recipe)
+        tiles = predict(network, scene, bands=bands, recipe=recipe, region=region, tile_px=tile_px)
+        for done, (tile, estimate) in enumerate(tiles, start=1):
+            writer.write(tile, estimate.numpy())
+            on_tile(done, total)
+    return written
+
+
+def _units(recipe: Recipe) -> str:
+    """What the numbers of a prediction mean."""
+    return "NDVI as the scene stores it" if recipe.scaling == "none" else "NDVI in [-1, 1]"
