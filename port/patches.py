@@ -52,7 +52,7 @@ def valid_patches(
         PatchError: there is none.
     """
     any_date = np.asarray(invalid.reshape(-1, *invalid.shape[-2:]).any(axis=0))
-    valid = patches[is_clear(patches, any_date, side_px=side_px)]
+    valid: np.ndarray = patches[is_clear(patches, any_date, side_px=side_px)]
     if not len(valid):
         raise PatchError(
             f"none of {len(patches)} patches of {side_px} x {side_px} px is free of masked and test pixels "

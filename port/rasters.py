@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 import rasterio
-from affine import Affine
 from jaxtyping import Bool, Shaped
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -25,13 +24,20 @@ class Grid:
 
     shape: tuple[int, int]
     crs: CRS
-    transform: Affine
+    transform: rasterio.Affine
 
     def same_transform(self, other: "Grid") -> bool:
         """Whether both transforms place each pixel alike, but for rounding in the file."""
         tolerance = _SAME_GRID_PX * max(map(abs, self.transform[:2]))
         pairs = zip(self.transform, other.transform, strict=True)
         return all(abs(mine - theirs) <= tolerance for mine, theirs in pairs)
+
+    def of_region(self, region: Region) -> "Grid":
+        """The grid of a region's pixels alone."""
+        a, b, c, d, e, f = tuple(self.transform)[:6]
+        row, col = region.row_start, region.col_start
+        corner = rasterio.Affine(a, b, a * col + b * row + c, d, e, d * col + e * row + f)
+        return Grid(region.shape, self.crs, corner)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Raster:
             raise SceneError(f"{path} has {count} bands, expected 1; write each band to its own file")
         if "complex" in dtype:
             raise SceneError(f"{path} is {dtype}, expected real numbers; store sigma0, not the complex signal")
-        if not grid.crs or grid.transform == Affine.identity():
+        if not grid.crs or grid.transform == rasterio.Affine.identity():
             raise SceneError(
                 f"{path} has no georeference (CRS {grid.crs}, transform {tuple(grid.transform)[:6]}), expected both a "
                 "CRS and a transform; set them, for instance with gdal_translate -a_srs and -a_ullr"
