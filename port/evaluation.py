@@ -1,0 +1,138 @@
+"""An evaluation compares an estimate and the interpolation with NDVI at t, on the same pixels of a region."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from port.bands import Band
+from port.baselines import interpolation
+from port.crops import Change
+from port.errors import SceneError
+from port.metrics import Metrics, metrics
+from port.network import BORDER_PX
+from port.normalisation import normalise, normalise_target
+from port.rasters import Raster
+from port.recipes import Scaling
+from port.regions import Region
+from port.scenes import Scene
+
+_GROUPS: Mapping[str, tuple[Change, ...]] = {
+    "harvested": (Change.HARVESTED_BEFORE_T, Change.HARVESTED_AFTER_T),
+    "sown": (Change.EMERGED_BEFORE_T, Change.EMERGED_AFTER_T),
+    "stable": (Change.STABLE,),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maps:
+    """What was seen and what was estimated in a region: NDVI as the recipe scales it, and where it may be compared.
+
+    `valid`: unmasked at all three dates, at least 8 px from the scene's edge, and estimated. `changes` is None where
+    the scene does not know them.
+    """
+
+    region: Region
+    before: Float32[np.ndarray, "row col"]
+    after: Float32[np.ndarray, "row col"]
+    truth: Float32[np.ndarray, "row col"]
+    baseline: Float32[np.ndarray, "row col"]
+    estimate: Float32[np.ndarray, "row col"]
+    valid: Bool[np.ndarray, "row col"]
+    changes: UInt8[np.ndarray, "row col"] | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The accuracy of both methods on the same pixels."""
+
+    interpolation: Metrics
+    prediction: Metrics
+
+    def gain_percent(self) -> dict[str, float]:
+        """How much smaller MAE and RMSE are, and how much larger CC, in % of the baseline; NaN where its CC is not > 0."""
+        base, ours = self.interpolation, self.prediction
+        return {
+            "mae": 100 * (1 - ours.mae / base.mae) if base.mae else float("nan"),
+            "rmse": 100 * (1 - ours.rmse / base.rmse) if base.rmse else float("nan"),
+            "cc": 100 * (ours.cc / base.cc - 1) if base.cc > 0 else float("nan"),
+        }
+
+
+def read_maps(scene: Scene, estimate: Path, scaling: Scaling, region: Region | None = None) -> Maps:
+    """The maps of a region, or of all that the estimate covers.
+
+    Raises:
+        SceneError: the estimate lies on another grid than the scene, or cannot be read.
+        RegionError: the region leaves the estimate.
+    """
+    raster = Raster.open(estimate)
+    covered = _place(raster, scene)
+    region = covered if region is None else region.intersection(covered)
+    bands = (Band.NDVI_BEFORE, Band.NDVI_AFTER)
+    before, after = normalise(scene.channels(region, bands), bands, scaling)
+    estimated = raster.read(region.relative_to(covered)).astype(np.float32)
+    return Maps(
+        region=region,
+        before=before,
+        after=after,
+        truth=normalise_target(scene.target(region), scaling),
+        baseline=interpolation(before, after),
+        estimate=estimated,
+        valid=_inner(region, scene) & ~scene.masks(region).any(axis=0) & np.isfinite(estimated),
+        changes=scene.changes(region),
+    )
+
+
+def compare(maps: Maps) -> dict[str, Comparison]:
+    """Both methods on all valid pixels and, where the scene knows what happened, on each kind of field that has any.
+
+    Raises:
+        PatchError: no pixel is valid.
+    """
+    groups = {"all": maps.valid}
+    if maps.changes is not None:
+        groups |= {name: maps.valid & np.isin(maps.changes, codes) for name, codes in _GROUPS.items()}
+    return {
+        name: Comparison(
+            metrics(estimate=maps.baseline, truth=maps.truth, valid=valid),
+            metrics(estimate=maps.estimate, truth=maps.truth, valid=valid),
+        )
+        for name, valid in groups.items()
+        if name == "all" or valid.any()
+    }
+
+
+def _inner(region: Region, scene: Scene) -> Bool[np.ndarray, "row col"]:
+    """Which pixels of a region the network could estimate: those 8 px or more from the scene's edge."""
+    rows = np.arange(region.row_start, region.row_stop)[:, None]
+    cols = np.arange(region.col_start, region.col_stop)[None, :]
+    height, width = scene.shape
+    inner: np.ndarray = (np.minimum(rows, height - 1 - rows) >= BORDER_PX) & (
+        np.minimum(cols, width - 1 - cols) >= BORDER_PX
+    )
+    return inner
+
+
+def _place(raster: Raster, scene: Scene) -> Region:
+    """Where in the scene a raster lies, told by its georeference.
+
+    Raises:
+        SceneError: another CRS or pixel size, not on whole pixels, or partly outside.
+    """
+    mine, theirs = raster.grid, scene.grid
+    a, b, c, d, e, f = tuple(~theirs.transform)[:6]
+    x, y = mine.transform.c, mine.transform.f
+    row, col = round(d * x + e * y + f), round(a * x + b * y + c)
+    rows, cols = mine.shape
+    place = Region(row, row + rows, col, col + cols)
+    inside = min(row, col) >= 0 and place.row_stop <= theirs.shape[0] and place.col_stop <= theirs.shape[1]
+    if mine.crs != theirs.crs or not inside or not mine.same_transform(theirs.of_region(place)):
+        raise SceneError(
+            f"{raster.path} ({rows} x {cols} px, {mine.crs.to_string()}, {tuple(mine.transform)[:6]}) does not lie on "
+            f"the grid of {scene.directory} ({theirs.shape[0]} x {theirs.shape[1]} px, {theirs.crs.to_string()}, "
+            f"{tuple(theirs.transform)[:6]}); give a prediction of this scene"
+        )
+    return place
