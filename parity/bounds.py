@@ -1,0 +1,162 @@
+"""Error bounds derived from what each operation sums, never chosen.
+
+A sum of n products in unit round-off u errs by at most n u times the sum of magnitudes; rounding errors that do not all
+point one way grow with the square root, so an element is allowed min(6 sqrt(n), n) u (sum of magnitudes). Layout,
+selection, correctly rounded division and rectifying leave no room: their bound is 0.
+
+`rounding` is what one operation may add on given inputs (teacher-forced); `propagated` is what errors of the inputs
+may become (free-running), worst case, including gates and signs that flip where their argument is within its own error
+of 0.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from parity import reference
+from parity.graph import Node
+
+Bound = np.ndarray
+Rounding = Callable[..., Bound]
+
+SEMANTIC_TOLERANCE = 1e-12
+"""In float64 two programs that mean the same agree to this part of a tensor's maximum, over hundreds of steps too."""
+TRAJECTORY_FACTOR = 2.0
+"""In float32 a port may be this many times as far from the float64 truth as the original's own float32 run."""
+
+
+def unit_roundoff(dtype: np.dtype[Any]) -> float:
+    """Half the distance from 1 to the next larger number: 2^-24 for float32, 2^-53 for float64."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def sum_factor(length: int) -> float:
+    """How many round-offs the sum of so many terms may err by: min(6 sqrt(n), n)."""
+    return min(6 * math.sqrt(length), length)
+
+
+def _convolution(images: np.ndarray, W: np.ndarray, b: np.ndarray) -> Bound:
+    magnitude = reference.convolution_valid(np.abs(images), np.abs(W), np.abs(b))
+    return np.asarray(sum_factor(W[0].size + 1) * magnitude)
+
+
+def _gradient_weights(images: np.ndarray, delta: np.ndarray) -> Bound:
+    magnitude = reference.convolution_valid_gradient_weights(np.abs(images), np.abs(delta))
+    return np.asarray(sum_factor(delta[:, 0].size) * magnitude)
+
+
+def _gradient_input(W: np.ndarray, delta: np.ndarray) -> Bound:
+    magnitude = reference.convolution_valid_gradient_input(np.abs(W), np.abs(delta))
+    return np.asarray(sum_factor(W[:, 0].size) * magnitude)
+
+
+def _bias_gradient(delta: np.ndarray) -> Bound:
+    return np.asarray(sum_factor(delta[:, 0].size) * reference.bias_gradient(np.abs(delta)))
+
+
+def _mean_absolute_error(prediction: np.ndarray, target: np.ndarray) -> Bound:
+    # one rounding of each difference, one of the division, besides the sum
+    return np.asarray(sum_factor(prediction.size + 2) * reference.mean_absolute_error(prediction, target))
+
+
+def _mean_absolute_error_gradient(prediction: np.ndarray, target: np.ndarray) -> Bound:
+    # the reciprocal of the count and its product with the sign
+    return np.full(prediction.shape, 2.0 / prediction.size)
+
+
+def _momentum_velocity(gradient: np.ndarray, *, learning_rate: float, momentum: float) -> Bound:
+    # the constant, the product, the difference
+    return np.asarray(sum_factor(3) * np.abs(learning_rate * gradient))
+
+
+def _momentum_weight(weight: np.ndarray, velocity: np.ndarray) -> Bound:
+    return np.asarray(sum_factor(2) * (np.abs(weight) + np.abs(velocity)))
+
+
+_ROUNDINGS: Mapping[str, Rounding] = {
+    "convolution_valid": _convolution,
+    "convolution_valid_gradient_weights": _gradient_weights,
+    "convolution_valid_gradient_input": _gradient_input,
+    "bias_gradient": _bias_gradient,
+    "mean_absolute_error": _mean_absolute_error,
+    "mean_absolute_error_gradient": _mean_absolute_error_gradient,
+    "momentum_velocity": _momentum_velocity,
+    "momentum_weight": _momentum_weight,
+}
+
+
+def rounding(node: Node, values: reference.Values, dtype: np.dtype[Any]) -> Bound:
+    """Per element, what computing this stage in dtype from these inputs may err by; 0 for exact operations."""
+    if node.operation in reference.EXACT:
+        return np.zeros(values[node.stage].shape)
+    inputs = [values[name].astype(np.float64) for name in node.inputs]
+    return unit_roundoff(dtype) * np.asarray(_ROUNDINGS[node.operation](*inputs, **node.attributes))
+
+
+def propagated(node: Node, values: reference.Values, errors: reference.Values) -> Bound:
+    """Per element, what errors of the inputs (same shapes as the inputs) may become at this stage."""
+    given = [errors[name] for name in node.inputs]
+    if not any(error.any() for error in given):
+        return np.zeros(values[node.stage].shape)
+    inputs = [np.abs(values[name].astype(np.float64)) for name in node.inputs]
+    match node.operation:
+        case "convolution_valid":
+            (images, W, _), (images_error, W_error, b_error) = inputs, given
+            through_images = reference.convolution_valid(images_error, W + W_error, b_error)
+            return through_images + (
+                reference.convolution_valid(images, W_error, 0 * b_error) if W_error.any() else 0.0
+            )
+        case "convolution_valid_gradient_weights" | "convolution_valid_gradient_input":
+            # both are linear in each argument: f(a, b) with |da|, |db| gives f(da, b + db) + f(a, db)
+            (first, second), (first_error, second_error) = inputs, given
+            bilinear = reference.OPERATIONS[node.operation]
+            through_second = bilinear(first, second_error)
+            return np.asarray(through_second) + (
+                bilinear(first_error, second + second_error) if first_error.any() else 0.0
+            )
+        case "rectify":
+            return given[0]
+        case "rectify_gradient":
+            gate = reference.rectify_gradient(values[node.inputs[0]], np.ones_like(given[1]), **node.attributes)
+            undecided = (inputs[0] <= given[0]) & (given[0] > 0)
+            return np.where(undecided, inputs[1] + given[1], gate * given[1])
+        case "mean_absolute_error":
+            return np.asarray((given[0] + given[1]).mean())
+        case "mean_absolute_error_gradient":
+            distance = np.abs(values[node.inputs[0]].astype(np.float64) - values[node.inputs[1]])
+            reach = given[0] + given[1]
+            return np.where((distance <= reach) & (reach > 0), 2.0 / distance.size, 0.0)
+        case "momentum_velocity":
+            return np.asarray(node.attributes["learning_rate"] * given[0])
+        case "momentum_weight":
+            return np.asarray(given[0] + given[1])
+        case _:  # rows, select, identity, bias_gradient, divide: linear with coefficients of one sign
+            return np.asarray(reference.OPERATIONS[node.operation](*given, **node.attributes))
+
+
+def free_running(node: Node, values: reference.Values, errors: reference.Values, dtype: np.dtype[Any]) -> Bound:
+    """Per element, what two programs may differ by at this stage when each ran on its own results so far."""
+    return np.asarray(propagated(node, values, errors) + rounding(node, values, dtype))
+
+
+def semantic(expected: np.ndarray) -> Bound:
+    """The float64 tolerance of a whole tensor: 1e-12 of its maximum."""
+    return np.full(expected.shape, SEMANTIC_TOLERANCE * float(np.abs(expected).max(initial=0.0)))
+
+
+def trajectory_distance(
+    *, truth: np.ndarray, expected: np.ndarray, steps: int, dtype: np.dtype[Any]
+) -> tuple[float, float]:
+    """How far a tensor may be from the float64 truth after many steps, and how far the original itself is.
+
+    Distances are Euclidean. At least the rounding of the sum of so many updates onto the weight is allowed: even where
+    the original's run happens to fall on the truth, no program in this dtype can be asked to.
+
+    Returns:
+        The allowed distance and the original's own.
+    """
+    own = float(np.linalg.norm(expected.astype(np.float64) - truth))
+    unavoidable = sum_factor(steps) * unit_roundoff(dtype) * float(np.linalg.norm(truth))
+    return max(TRAJECTORY_FACTOR * own, unavoidable), own

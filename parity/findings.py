@@ -1,0 +1,118 @@
+"""A finding: what one check of one stage saw, in units of its bound."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+
+class Verdict(StrEnum):
+    """What a check proves; `VACUOUS` and `NOT EXERCISED` prove nothing and do not pass."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    VACUOUS = "VACUOUS"
+    NOT_EXERCISED = "NOT EXERCISED"
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 2 vacuous or not exercised (3, no witness, is no verdict)."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1}.get(self, 2)
+
+
+class Check(StrEnum):
+    """What was compared with what."""
+
+    INTEGRITY = "integrity"  # that the two traces may be compared at all
+    REFERENCE = "reference"  # the legacy against float64 numpy on the legacy's own inputs
+    FORCED = "teacher-forced"  # the port on the legacy's inputs against the legacy
+    OWN_INPUT = "own input"  # the port against float64 numpy on the port's own inputs
+    FREE = "free-running"  # the port on its own results against the legacy
+    TRAJECTORY = "trajectory"  # after many steps
+    TRUTH = "truth"  # either side after many steps against float64 numpy
+    COVERAGE = "coverage"  # that the probe reached every branch
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of one stage.
+
+    Attributes:
+        stage: the stage's name, or the manifest's field.
+        check: what was compared.
+        verdict: what it proves.
+        message: what was seen, with both values where there are two.
+        share: largest error in units of its bound (0 to 1 passes); None where nothing is measured.
+        elements: how many numbers were compared.
+    """
+
+    stage: str
+    check: Check
+    verdict: Verdict
+    message: str
+    share: float | None = None
+    elements: int = 0
+
+    @property
+    def id(self) -> str:
+        """The name that this finding has in every report."""
+        return f"{self.stage}:{self.check}"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """FAIL over VACUOUS and NOT EXERCISED over PASS; FAIL when there are none."""
+    return max(
+        verdicts, key=[Verdict.PASS, Verdict.NOT_EXERCISED, Verdict.VACUOUS, Verdict.FAIL].index, default=Verdict.FAIL
+    )
+
+
+def measure(stage: str, check: Check, *, expected: np.ndarray, actual: np.ndarray, bound: np.ndarray) -> Finding:
+    """Compare two arrays element by element; NaN and infinity on either side fail, so does another shape or dtype.
+
+    Args:
+        stage: the stage's name.
+        check: what is compared.
+        expected: the legacy's, or the reference's, values.
+        actual: the port's values.
+        bound: largest allowed |actual - expected| per element, same shape.
+    """
+    if (expected.shape, expected.dtype) != (actual.shape, actual.dtype):
+        message = f"{stage}: legacy is {_kind(expected)}, port is {_kind(actual)}"
+        return Finding(stage, check, Verdict.FAIL, message)
+    broken = {side: int((~np.isfinite(array)).sum()) for side, array in (("legacy", expected), ("port", actual))}
+    if any(broken.values()):
+        counts = f"{broken['legacy']} elements of the legacy, {broken['port']} of the port"
+        message = f"{stage} {_kind(expected)}: NaN or infinite in {counts}"
+        return Finding(stage, check, Verdict.FAIL, message)
+    error = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    share = _shares(error, bound)
+    over = int((error > bound).sum())
+    largest = float(share.max(initial=0.0))
+    sound = Verdict.VACUOUS if _proves_nothing(expected, bound) else Verdict.PASS
+    message = _message(stage, expected, actual, share, over) if error.size else f"{stage}: no elements"
+    return Finding(stage, check, Verdict.FAIL if over else sound, message, largest, int(error.size))
+
+
+def _shares(error: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Error over bound, with 0 / 0 = 0 and x / 0 = infinity."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(error == 0, 0.0, error / bound)
+
+
+def _proves_nothing(expected: np.ndarray, bound: np.ndarray) -> bool:
+    """Whether a wrong program would pass too: empty, constant, or nowhere larger than what it is allowed to err."""
+    constant = expected.size > 1 and bool((expected == expected.flat[0]).all())
+    return expected.size == 0 or constant or bool((np.abs(expected) <= bound).all())
+
+
+def _kind(array: np.ndarray) -> str:
+    return f"{array.shape} {array.dtype}"
+
+
+def _message(stage: str, expected: np.ndarray, actual: np.ndarray, share: np.ndarray, over: int) -> str:
+    index = tuple(int(i) for i in np.unravel_index(int(share.argmax()), share.shape))
+    return (
+        f"{stage} {_kind(expected)}: {over} of {share.size} over bound; worst {float(share[index]):.3g} x bound at "
+        f"{index}, legacy {float(expected[index])!r}, port {float(actual[index])!r}"
+    )

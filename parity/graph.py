@@ -1,0 +1,84 @@
+"""The graph of a trace: for each stage its operation, its inputs and its attributes, in the order computed.
+
+All the judge knows of a network it reads here: bounds and blame follow from the operations, so another network needs
+another graph, not another judge.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from parity.errors import TraceError
+
+
+@dataclass(frozen=True)
+class Node:
+    """One stage: `operation` names an entry of `parity.reference.OPERATIONS`; `inputs` are earlier stages."""
+
+    stage: str
+    operation: str
+    inputs: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The node as it stands in a manifest."""
+        return {
+            "stage": self.stage,
+            "operation": self.operation,
+            "inputs": list(self.inputs),
+            "attributes": dict(self.attributes),
+        }
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in the order computed; every input stands before the node that uses it."""
+
+    nodes: tuple[Node, ...]
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __getitem__(self, stage: str) -> Node:
+        """The node of that stage (KeyError if there is none)."""
+        return self._by_stage[stage]
+
+    @property
+    def _by_stage(self) -> dict[str, Node]:
+        return {node.stage: node for node in self.nodes}
+
+    @property
+    def stages(self) -> list[str]:
+        """All stages in the order computed."""
+        return [node.stage for node in self.nodes]
+
+    def ancestors(self, stages: Iterable[str]) -> list[Node]:
+        """The nodes needed to compute the given stages, themselves included, in the order computed."""
+        needed = set(stages)
+        for node in reversed(self.nodes):
+            if node.stage in needed:
+                needed.update(node.inputs)
+        return [node for node in self.nodes if node.stage in needed]
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any], *, where: str) -> "Graph":
+        """The graph a manifest tells.
+
+        Raises:
+            TraceError: it tells none, a node lacks a field, a stage stands twice or uses a later one.
+        """
+        try:
+            nodes = tuple(
+                Node(str(node["stage"]), str(node["operation"]), tuple(node["inputs"]), dict(node["attributes"]))
+                for node in manifest["graph"]
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise TraceError(f"{where}: the manifest's graph is malformed ({error!r}); record it again") from error
+        seen: set[str] = set()
+        for node in nodes:
+            unknown = [name for name in node.inputs if name not in seen]
+            if unknown or node.stage in seen:
+                problem = f"uses {unknown[0]}, which no earlier stage computes" if unknown else "stands twice"
+                raise TraceError(f"{where}: stage {node.stage} {problem} in the manifest's graph; record it again")
+            seen.add(node.stage)
+        return cls(nodes)

@@ -1,0 +1,99 @@
+"""Whether two traces may be compared at all: each doubt is a FAIL, never a skip."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from parity.findings import Check, Finding, Verdict
+from parity.trace import Record, code_sha256
+
+ROOMS = Path(__file__).resolve().parent.parent
+"""Where the rooms `legacy` and `port` stand, whose code a trace must come from."""
+
+
+def _fail(field: str, message: str) -> Finding:
+    return Finding(field, Check.INTEGRITY, Verdict.FAIL, f"{field}: {message}")
+
+
+def check_pair(legacy: Record, port: Record, *, request: Record | None = None, rooms: Path = ROOMS) -> list[Finding]:
+    """All reasons why the two traces prove nothing about each other; empty when there is none.
+
+    Args:
+        legacy: the witness's trace.
+        port: the port's trace.
+        request: the request both should come from, when at hand.
+        rooms: the directory whose subdirectories are the code that should have run.
+    """
+    return [
+        *_same_request(legacy, port, request),
+        *_separate_processes(legacy, port),
+        *(finding for side in (legacy, port) for finding in _fresh_code(side, rooms)),
+        *_same_stages(legacy, port),
+    ]
+
+
+def _same_request(legacy: Record, port: Record, request: Record | None) -> Iterator[Finding]:
+    hashes = {"legacy": legacy.manifest.get("request_sha256"), "port": port.manifest.get("request_sha256")}
+    if request is not None:
+        hashes["request"] = request.sha256
+    if len(set(hashes.values())) != 1 or None in hashes.values():
+        told = ", ".join(f"{side} {value}" for side, value in hashes.items())
+        yield _fail("request_sha256", f"{told}; record both sides from one request")
+    for field in ("dtype", "training", "graph", "request"):
+        sides = legacy.manifest.get(field), port.manifest.get(field)
+        if sides[0] != sides[1]:
+            yield _fail(field, f"legacy {_first_difference(*sides)} port; both must run the same network")
+
+
+def _first_difference(legacy: Any, port: Any) -> str:
+    """The first place where two JSON values differ, as `legacy value, port value`."""
+    if isinstance(legacy, list) and isinstance(port, list):
+        for one, other in zip(legacy, port, strict=False):
+            if one != other:
+                return f"{one} against {other} of"
+        return f"has {len(legacy)} entries against {len(port)} of"
+    if isinstance(legacy, Mapping) and isinstance(port, Mapping):
+        name = next(key for key in sorted({*legacy, *port}) if legacy.get(key) != port.get(key))
+        return f"{name} {legacy.get(name)} against {port.get(name)} of"
+    return f"{legacy} against {port} of"
+
+
+def _separate_processes(legacy: Record, port: Record) -> Iterator[Finding]:
+    processes = [side.manifest.get("process") for side in (legacy, port)]
+    ids = [process.get("id") if isinstance(process, Mapping) else None for process in processes]
+    if None in ids:
+        yield _fail("process", f"legacy {ids[0]}, port {ids[1]}; a trace must name the process that wrote it")
+    elif ids[0] == ids[1]:
+        yield _fail(
+            "process", f"both traces were written by process {ids[0]}; record each side in a process of its own"
+        )
+
+
+def _fresh_code(trace: Record, rooms: Path) -> Iterator[Finding]:
+    """The trace's code must be what stands in its room today."""
+    side = str(trace.manifest.get("side"))
+    room = rooms / side
+    told = trace.manifest.get("code_sha256")
+    if not isinstance(told, str):
+        yield _fail("code_sha256", f"{trace.path} does not tell the code that ran; record it again")
+    elif side.isidentifier() and room.is_dir() and code_sha256(room) != told:
+        yield _fail(
+            "code_sha256", f"{trace.path} is stale: {side}/ has {code_sha256(room)}, it tells {told}; record it again"
+        )
+
+
+def _same_stages(legacy: Record, port: Record) -> Iterator[Finding]:
+    stages = legacy.graph.stages
+    for side, trace in (("legacy", legacy), ("port", port)):
+        entries = [name for name in trace.arrays if name not in {f"forced/{stage}" for stage in stages}]
+        missing = [stage for stage in stages if stage not in entries]
+        extra = [name for name in entries if name not in stages]
+        for problem, names in (("missing", missing), ("extra", extra)):
+            if names:
+                yield _fail(names[0], f"{problem} in the {side}'s trace ({len(names)} in all: {', '.join(names[:5])})")
+    if not stages:
+        yield _fail("graph", "it has no stage; nothing would be compared")
+    if port.manifest.get("teacher_sha256") not in (None, legacy.sha256):
+        yield _fail(
+            "teacher_sha256", f"the port was forced by {port.manifest['teacher_sha256']}, the legacy is {legacy.sha256}"
+        )

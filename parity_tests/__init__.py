@@ -1,0 +1,1 @@
+"""The court: calls the witness and the product, asks the judge."""

@@ -1,0 +1,147 @@
+"""Probe sets: weights and inputs built so that a wrong port cannot pass, written as requests.
+
+Three sets of weights (the original start, trained scale, trained), each with a size of its own, one not square. The
+nine channels of the first batch separate hypotheses: a tag per channel, a ramp, a single bright pixel, an area of exact
+zeros with ties in the target, noise. All numbers come from exact arithmetic on uniform ones, so a request is the same
+bytes on any machine; only the trained weights depend on the machine that trains them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from parity.trace import write_request
+from port.bands import VARIANTS, Band
+from port.network import BORDER_PX, LAYERS
+
+PROBES = ("initial", "scaled", "trained")
+DTYPES = ("float64", "float32")
+SIDES_PX: Mapping[str, tuple[int, int]] = {"initial": (33, 33), "scaled": (25, 25), "trained": (29, 27)}
+BATCH = 3
+PATCHES = 7  # two batches and an incomplete last one
+STEPS = 200
+RECORDED = (1, 2, STEPS)
+STORED = 1000.0  # the original divides every channel by it, so a stored 1000 is a 1 the network sees
+TARGETS_STORED = (-300.0, 900.0)  # on both sides of any output
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request's name in parts: variant, probe set and dtype."""
+
+    variant: str
+    probe: str
+    dtype: str
+    output: str = "linear"
+
+    @property
+    def id(self) -> str:
+        """The name of its files and tests."""
+        return f"{self.variant}-{self.probe}-{self.dtype}" + ("" if self.output == "linear" else f"-{self.output}")
+
+
+CASES = (
+    *(Case(variant, probe, dtype) for dtype in DTYPES for probe in PROBES for variant in VARIANTS),
+    *(Case("SOPTIIp", "scaled", dtype, output="rectify") for dtype in DTYPES),  # the public program's output
+)
+
+
+def make_request(
+    case: Case,
+    path: Path,
+    *,
+    trained: Mapping[str, np.ndarray] | None = None,
+    side_px: tuple[int, int] | None = None,
+    recorded: tuple[int, ...] = RECORDED,
+) -> None:
+    """Write the request of a case.
+
+    Args:
+        case: what is probed.
+        path: where the request goes.
+        trained: weight/conv1/W, ... in Lasagne's orientation, patches/raw and targets/raw, for probe `trained`.
+        side_px: rows and columns of the patches, if not the probe set's own.
+        recorded: the steps whose velocities and weights are recorded.
+    """
+    random = np.random.RandomState(sorted(VARIANTS).index(case.variant) * len(PROBES) + PROBES.index(case.probe))
+    seed = int(random.get_state()[1][0])
+    channels = VARIANTS[case.variant]
+    side = side_px or SIDES_PX[case.probe]
+    if case.probe == "trained":
+        arrays = dict(trained or {})
+    else:
+        weights = initial_weights if case.probe == "initial" else scaled_weights
+        arrays = {**weights(random, len(channels)), **patches(random, side)}
+    manifest = {
+        "kind": "network",
+        "probe": case.probe,
+        "variant": case.variant,
+        "channels": [int(band) for band in channels],
+        "dtype": case.dtype,
+        "divisor": STORED,
+        "output": case.output,
+        "seed": seed,
+        "training": {
+            "steps": STEPS,
+            "recorded": list(recorded),
+            "batch_size": BATCH,
+            "learning_rate": 0.005,
+            "momentum": 0.9,
+        },
+    }
+    write_request(path, manifest, {name: as_float32_values(array) for name, array in arrays.items()})
+
+
+def as_float32_values(array: np.ndarray) -> np.ndarray:
+    """The nearest float32 values, stored as float64: both dtypes start from the same numbers."""
+    return array.astype(np.float32).astype(np.float64)
+
+
+def _normal(random: np.random.RandomState, shape: tuple[int, ...], deviation: float) -> np.ndarray:
+    """Nearly normal numbers, the sum of twelve uniform ones: exact arithmetic, no logarithm of some C library."""
+    return (sum(random.random_sample(shape) for _ in range(12)) - 6.0) * deviation
+
+
+def _weights(
+    random: np.random.RandomState, channels: int, deviation: float | None, bias: float
+) -> dict[str, np.ndarray]:
+    """Filters of a given deviation, or sqrt(2 / inputs) for None; biases uniform in +-bias."""
+    arrays = {}
+    inputs = channels
+    for number, (filters, side) in enumerate(LAYERS, start=1):
+        scale = (2.0 / (inputs * side * side)) ** 0.5 if deviation is None else deviation
+        arrays[f"weight/conv{number}/W"] = _normal(random, (filters, inputs, side, side), scale)
+        arrays[f"weight/conv{number}/b"] = (2 * random.random_sample(filters) - 1) * bias
+        inputs = filters
+    return arrays
+
+
+def initial_weights(random: np.random.RandomState, channels: int) -> dict[str, np.ndarray]:
+    """The original start: N(0, 0.001), biases 0."""
+    return _weights(random, channels, 0.001, 0.0)
+
+
+def scaled_weights(random: np.random.RandomState, channels: int) -> dict[str, np.ndarray]:
+    """Activations of order 1 in every layer, and a dead unit in conv1 and conv2: its pre-activation is exactly 0."""
+    arrays = _weights(random, channels, None, 0.1)
+    for layer in ("conv1", "conv2"):
+        arrays[f"weight/{layer}/W"][3] = 0.0
+        arrays[f"weight/{layer}/b"][3] = 0.0
+    return arrays
+
+
+def patches(random: np.random.RandomState, side_px: tuple[int, int]) -> dict[str, np.ndarray]:
+    """The patch list: one of tags and ramps, one of zeros with one bright pixel, the others noise."""
+    rows, cols = side_px
+    raw = _normal(random, (PATCHES, len(Band), rows, cols), STORED / 2)
+    ramp = np.arange(rows)[:, None] * 8.0 - np.arange(cols)[None, :] * 5.0
+    raw[0] = [ramp * (1 + band % 3) + 100.0 * (band + 1) for band in Band]
+    raw[1] = 0.0
+    raw[1, :, rows - 3, 4] = [STORED * (1 + band / 4) for band in Band]  # off the diagonal and near an edge
+    inner = (rows - 2 * BORDER_PX, cols - 2 * BORDER_PX)
+    low, high = TARGETS_STORED
+    targets = low + (high - low) * random.random_sample((PATCHES, 1, *inner))
+    targets[1, 0, : inner[0] // 2] = 0.0  # ties, where the output is exactly 0
+    return {"patches/raw": raw, "targets/raw": targets}
