@@ -7,7 +7,7 @@ network was wrapped by `torch.compile`, which prefixes `_orig_mod.`.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,16 @@ class Checkpoint:
         _check_tensors(self.weights, network)
         network.load_state_dict(dict(self.weights))
         return network
+
+    def with_switches(self, switches: Mapping[str, Any]) -> "Checkpoint":
+        """The same weights under a recipe with single switches replaced; one given as None stays.
+
+        Raises:
+            SettingError: an unknown switch or value.
+        """
+        given = {switch: value for switch, value in switches.items() if value is not None}
+        recipe(self.recipe.name, **given)
+        return replace(self, recipe=replace(self.recipe, **given))
 
 
 def clean_name(name: str) -> str:

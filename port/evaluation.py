@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from port import baselines
 from port.bands import Band
-from port.baselines import interpolation
 from port.crops import Change
 from port.errors import SceneError
 from port.metrics import Metrics, metrics
@@ -52,7 +52,7 @@ class Comparison:
     prediction: Metrics
 
     def gain_percent(self) -> dict[str, float]:
-        """How much smaller MAE and RMSE are, and how much larger CC, in % of the baseline; NaN where its CC is not > 0."""
+        """How much smaller MAE and RMSE are, and how much larger CC, in %; NaN where the baseline's CC is not > 0."""
         base, ours = self.interpolation, self.prediction
         return {
             "mae": 100 * (1 - ours.mae / base.mae) if base.mae else float("nan"),
@@ -79,15 +79,15 @@ def read_maps(scene: Scene, estimate: Path, scaling: Scaling, region: Region | N
         before=before,
         after=after,
         truth=normalise_target(scene.target(region), scaling),
-        baseline=interpolation(before, after),
+        baseline=baselines.interpolation(before, after),
         estimate=estimated,
         valid=_inner(region, scene) & ~scene.masks(region).any(axis=0) & np.isfinite(estimated),
         changes=scene.changes(region),
     )
 
 
-def compare(maps: Maps) -> dict[str, Comparison]:
-    """Both methods on all valid pixels and, where the scene knows what happened, on each kind of field that has any.
+def accuracy(maps: Maps, estimate: Float32[np.ndarray, "row col"]) -> dict[str, Metrics]:
+    """An estimate's accuracy on all valid pixels and, where the scene knows them, on each kind of field that has any.
 
     Raises:
         PatchError: no pixel is valid.
@@ -96,13 +96,15 @@ def compare(maps: Maps) -> dict[str, Comparison]:
     if maps.changes is not None:
         groups |= {name: maps.valid & np.isin(maps.changes, codes) for name, codes in _GROUPS.items()}
     return {
-        name: Comparison(
-            metrics(estimate=maps.baseline, truth=maps.truth, valid=valid),
-            metrics(estimate=maps.estimate, truth=maps.truth, valid=valid),
-        )
+        name: metrics(estimate=estimate, truth=maps.truth, valid=valid)
         for name, valid in groups.items()
         if name == "all" or valid.any()
     }
+
+
+def compare(*, interpolation: Mapping[str, Metrics], prediction: Mapping[str, Metrics]) -> dict[str, Comparison]:
+    """Both methods' accuracies, side by side for each kind of pixel."""
+    return {name: Comparison(interpolation[name], found) for name, found in prediction.items()}
 
 
 def _inner(region: Region, scene: Scene) -> Bool[np.ndarray, "row col"]:

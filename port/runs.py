@@ -1,0 +1,213 @@
+"""A run is six stages in one new folder: train, predict, evaluate, baseline, summary, figures.
+
+The folder `<UTC time>-<variant>` appears when all six are done; a run that fails or is stopped leaves nothing.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from port import checkpoints
+from port.bands import variant_bands
+from port.checkpoints import capture
+from port.dataset import SentinelPatchDataset
+from port.evaluation import Comparison, Maps, accuracy, compare, read_maps
+from port.figures import loss_figure, map_figure
+from port.metrics import Metrics
+from port.network import FusionCNN, initialise, make_network
+from port.patches import excluding, patch_grid, valid_patches
+from port.prediction import predictable, write_prediction
+from port.recipes import Recipe
+from port.regions import Region
+from port.run_folders import new_folder
+from port.scenes import Scene
+from port.splits import Split, split_patches
+from port.stacks import BandStack
+from port.summary import as_json, table_text
+from port.synthetic import write_synthetic_scene
+from port.training import EpochLosses, make_optimiser, train
+from port.versions import versions
+
+TEST_FRACTION = 0.4
+"""Share of the rows, the lower ones, kept for testing where no test region is given."""
+STAGES = ("train", "predict", "evaluate", "baseline", "summary", "figures")
+
+Observer = Callable[[str, int, int, str], None]
+"""Told a stage of STAGES, the steps done, their total, and a word on the last one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a run is asked for; `data` None makes a synthetic scene in the run's folder."""
+
+    variant: str
+    recipe: Recipe
+    data: Path | None = None
+    test_region: Region | None = None
+    first_date: int = 1
+    seed: int = 0
+    out: Path = Path("runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What came of it: the folder, the accuracies by kind of pixel, and remarks for the user."""
+
+    folder: Path
+    comparisons: dict[str, Comparison]
+    notes: tuple[str, ...]
+
+
+def run(settings: Settings, observe: Observer = lambda stage, done, total, word: None) -> Run:
+    """All six stages.
+
+    Raises:
+        Sar2NdviError: a setting, scene, region or patch set that cannot be used, before anything is trained.
+    """
+    make_network(settings.variant, settings.recipe)
+    with new_folder(settings.out, settings.variant) as folder:
+        scene = _scene(settings, folder.partial)
+        region = settings.test_region or Region.lower_rows(scene.shape, TEST_FRACTION)
+        split = _split(scene, region, settings)
+        network, losses = _train(scene, split, settings, folder.partial, observe)
+        maps = _predict(network, scene, region, settings, folder.partial, observe)
+        prediction = _accuracy("evaluate", maps, maps.estimate, observe)
+        interpolation = _accuracy("baseline", maps, maps.baseline, observe)
+        comparisons = compare(interpolation=interpolation, prediction=prediction)
+        _write_summary(folder.partial, _config(settings, scene, region, split), comparisons)
+        observe("summary", 1, 1, "summary.txt")
+        _draw(folder.partial, losses, maps, comparisons["all"], observe)
+    notes = (split.note,) if split.note else ()
+    return Run(folder=folder.path, comparisons=comparisons, notes=notes)
+
+
+def _scene(settings: Settings, folder: Path) -> Scene:
+    """The scene given, or a synthetic one written into the run's folder."""
+    if settings.data is None:
+        return Scene.open(write_synthetic_scene(folder / "scene", seed=settings.seed))
+    return Scene.open(settings.data, first_date=settings.first_date)
+
+
+def _split(scene: Scene, region: Region, settings: Settings) -> Split:
+    """Training and validation patches; the test region is masked first, as the original does."""
+    recipe = settings.recipe
+    predictable(region, scene.shape, recipe, make_network(settings.variant, recipe).border_px)
+    grid = patch_grid(
+        scene.shape, side_px=recipe.patch_side_px, stride_px=recipe.stride_px, origin_px=recipe.patch_origin_px
+    )
+    patches = valid_patches(grid, excluding(scene.invalid(), region), side_px=recipe.patch_side_px)
+    return split_patches(patches, recipe, seed=settings.seed)
+
+
+def _train(
+    scene: Scene, split: Split, settings: Settings, folder: Path, observe: Observer
+) -> tuple[FusionCNN, list[EpochLosses]]:
+    """Stage 1: the trained network and its losses; loss.csv and the checkpoint are written."""
+    recipe = settings.recipe
+    network = make_network(settings.variant, recipe)
+    initialise(network, recipe.initialisation, torch.Generator().manual_seed(settings.seed))
+    optimiser = make_optimiser(recipe, network.parameters())
+    losses = []
+    with BandStack(scene) as stack:
+        training, validation = (
+            SentinelPatchDataset(
+                stack,
+                patches,
+                bands=variant_bands(settings.variant),
+                recipe=recipe,
+                border_px=network.border_px,
+                seed=settings.seed,
+                augment=augment,
+            )
+            for patches, augment in ((split.training, True), (split.validation, False))
+        )
+        observe("train", 0, recipe.epochs, "")
+        for row in train(network, training, validation, recipe, optimiser=optimiser):
+            losses.append(row)
+            observe("train", row.epoch, recipe.epochs, f"loss {row.training:.4f}")
+    _write_losses(folder / "loss.csv", losses)
+    state = capture(network, optimiser, variant=settings.variant, recipe=recipe, epoch=recipe.epochs)
+    checkpoints.save(folder / "checkpoint.safetensors", state)
+    return network, losses
+
+
+def _write_losses(path: Path, losses: Sequence[EpochLosses]) -> None:
+    """The loss curve as CSV: epoch, training, validation."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("epoch", "training", "validation"))
+        writer.writerows((row.epoch, row.training, row.validation) for row in losses)
+
+
+def _predict(
+    network: FusionCNN, scene: Scene, region: Region, settings: Settings, folder: Path, observe: Observer
+) -> Maps:
+    """Stage 2: prediction.tif, read back beside what was seen."""
+    path = folder / "prediction.tif"
+    write_prediction(
+        path,
+        network,
+        scene,
+        variant=settings.variant,
+        recipe=settings.recipe,
+        region=region,
+        on_tile=lambda done, total: observe("predict", done, total, path.name),
+    )
+    return read_maps(scene, path, settings.recipe.scaling)
+
+
+def _accuracy(
+    stage: str, maps: Maps, estimate: Float32[np.ndarray, "row col"], observe: Observer
+) -> dict[str, Metrics]:
+    """Stages 3 and 4: a method's accuracy on the valid pixels."""
+    found = accuracy(maps, estimate)
+    observe(stage, 1, 1, f"MAE {found['all'].mae:.4f}")
+    return found
+
+
+def _config(settings: Settings, scene: Scene, region: Region, split: Split) -> dict[str, Any]:
+    """All that the run's numbers depend on."""
+    return {
+        "variant": settings.variant,
+        "seed": settings.seed,
+        "data": "scene" if settings.data is None else str(settings.data.absolute()),
+        "first_date": settings.first_date,
+        "dates": [day.isoformat() if day else None for day in scene.dates],
+        "scene_shape_px": scene.shape,
+        "test_region": str(region),
+        "patches": {"training": len(split.training), "validation": len(split.validation), "note": split.note},
+        "threads": torch.get_num_threads(),
+        "recipe": asdict(settings.recipe),
+        "versions": versions(),
+    }
+
+
+def _write_summary(folder: Path, config: dict[str, Any], comparisons: dict[str, Comparison]) -> None:
+    """Stage 5: config.json, metrics.json and summary.txt."""
+    _write_json(folder / "config.json", config)
+    _write_json(folder / "metrics.json", {"test_region": config["test_region"], "groups": as_json(comparisons)})
+    (folder / "summary.txt").write_text(table_text(comparisons), encoding="utf-8")
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _draw(folder: Path, losses: Sequence[EpochLosses], maps: Maps, accuracies: Comparison, observe: Observer) -> None:
+    """Stage 6: loss.png and map.png."""
+    loss_figure(
+        folder / "loss.png",
+        losses,
+        interpolation_mae=accuracies.interpolation.mae,
+        prediction_mae=accuracies.prediction.mae,
+    )
+    observe("figures", 1, 2, "loss.png")
+    map_figure(folder / "map.png", maps)
+    observe("figures", 2, 2, "map.png")
