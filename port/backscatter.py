@@ -31,7 +31,7 @@ def soil_moisture(
     elevation: Float[np.ndarray, "row col"], wetness: float, generator: np.random.Generator
 ) -> Float[np.ndarray, "row col"]:
     """Saturation in [0, 1]: the day's wetness, more in the valleys, less on the ridges, varying over some 200 m."""
-    moisture: np.ndarray = wetness + 0.5 * (0.5 - elevation) + 0.08 * smooth_noise(elevation.shape, 20, generator)
+    moisture: np.ndarray = wetness + 0.5 * (0.5 - elevation) + 0.08 * smooth_noise(elevation.shape, 20.0, generator)
     return moisture.clip(0, 1)
 
 

@@ -11,7 +11,7 @@ from port.landscape import Landscape, smooth_noise
 
 DAYS = (-30.0, 0.0, 30.0)
 """The three dates, in days from t."""
-_DRY_SPELL = (0.0, 0.22, 0.04)  # greenness lost on the highest ground at each date: rain fails before t
+_DRY_SPELL = (0.0, 0.28, 0.04)  # greenness lost on the highest ground at each date: rain fails before t
 _GREEN_UP_DAYS = 4.0  # time constant of emergence
 _BARE_NDVI = (0.08, 0.16)
 _MARGIN_NDVI, _ROAD_NDVI = 0.45, 0.12
@@ -112,10 +112,10 @@ def _season(
 ) -> Season:
     """Rows, patchy soils, margins, roads, water stress and sensor noise laid over the fields' cover."""
     shape = crop.shape
-    patchy = 1 + 0.05 * smooth_noise(shape, 5, generator) + 0.05 * np.sin(2 * np.pi * land.across_px / 3.3)
+    patchy = 1 + 0.05 * smooth_noise(shape, 5.0, generator) + 0.05 * np.sin(2 * np.pi * land.across_px / 3.3)
     cover = np.clip(cover * patchy, 0, 1.15)
     green = cover * (1 - np.array(_DRY_SPELL)[:, None, None] * land.elevation)
-    bare = np.clip(0.12 + 0.02 * smooth_noise(shape, 8, generator), *_BARE_NDVI)
+    bare = np.clip(0.12 + 0.02 * smooth_noise(shape, 8.0, generator), *_BARE_NDVI)
     ndvi = bare + (np.array([kind.peak_ndvi for kind in CROPS])[crop] - bare) * green
     biomass = np.array([kind.biomass for kind in CROPS])[crop] * cover
     for where, grey, mass in ((land.margin, _MARGIN_NDVI, 0.4), (land.road, _ROAD_NDVI, 0.0)):

@@ -3,11 +3,11 @@
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import rasterio
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from port.errors import OutputError
 from port.files import replacing
@@ -20,7 +20,8 @@ _TILE_PX = 256  # GDAL's own tile for tiled GeoTIFFs
 class RasterWriter:
     """Writes one region of a grid; no-data is NaN, also where no tile was put.
 
-    A context manager: the file is written beside its place and renamed when the block ends well.
+    A context manager: the file is written beside its place, read back, and renamed when the block ends well. Each pixel
+    may be written once.
 
     Raises:
         OutputError: the file exists, its folder cannot be written, or the disk is full; nothing is left of it.
@@ -32,15 +33,17 @@ class RasterWriter:
         self.region = region.within(grid.shape)
         self._grid = grid
         self._tags = tags or {}
+        self._written = 0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "RasterWriter":
         if self.path.exists():
             raise OutputError(f"{self.path} exists already; give another name or remove it first")
         with ExitStack() as stack:
-            beside = stack.enter_context(replacing(self.path))
-            self._file = stack.enter_context(rasterio.open(beside, "w", **self._profile()))
+            self._beside = stack.enter_context(replacing(self.path))
+            stack.push(self._read_back)
+            self._file = stack.enter_context(rasterio.open(self._beside, "w", **self._profile()))
             self._file.update_tags(**self._tags)
-            self._open = stack.pop_all()  # closed first, then renamed
+            self._open = stack.pop_all()  # to be closed, read back, renamed
         return self
 
     def write(self, tile: Region, pixels: Float[np.ndarray, "row col"]) -> None:
@@ -53,12 +56,29 @@ class RasterWriter:
         place = tile.relative_to(self.region).within(self.region.shape)
         if tile.shape != pixels.shape:
             raise OutputError(f"{self.path}: tile {tile} has shape {tile.shape}, its pixels {pixels.shape}")
-        self._file.write(pixels.astype(np.float32), 1, window=window(place))
+        stored = pixels.astype(np.float32)
+        self._file.write(stored, 1, window=window(place))
+        self._written += _sum_of_bits(stored)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         return self._open.__exit__(kind, error, trace)
+
+    def _read_back(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """GDAL closes without an error on a full disk and reads the missing blocks as no-data: so compare."""
+        if kind is not None:
+            return
+        with rasterio.open(self._beside) as file:
+            tiles = Region.whole(self.region.shape).strips(_TILE_PX)
+            found = sum(_sum_of_bits(file.read(1, window=window(tile))) for tile in tiles)
+        if found != self._written:
+            raise OutputError(
+                f"{self.path} did not read back as written (sums of bits {found} and {self._written}), as happens on a "
+                "full disk; choose a folder that has space"
+            )
 
     def _profile(self) -> dict[str, Any]:
         """Deflate with the floating-point predictor, tiled once a side is long enough."""
@@ -79,3 +99,8 @@ class RasterWriter:
         if min(rows, cols) >= _TILE_PX:
             profile |= {"tiled": True, "blockxsize": _TILE_PX, "blockysize": _TILE_PX}
         return profile
+
+
+def _sum_of_bits(pixels: Float32[np.ndarray, "row col"]) -> int:
+    """Sum of all numbers' bit patterns, NaN left out: the same in any order, another if one bit is lost."""
+    return int(pixels[~np.isnan(pixels)].view(np.uint32).sum(dtype=np.uint64))

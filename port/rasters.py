@@ -3,7 +3,6 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import rasterio
@@ -51,7 +50,7 @@ class Raster:
     tags: dict[str, str]
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> "Raster":
         """The raster's header; no pixel is read.
 
         Raises:
@@ -62,20 +61,19 @@ class Raster:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)  # becomes the error below
                 with rasterio.open(path) as file:
                     count, dtype, tags = file.count, str(file.dtypes[0]), dict(file.tags())
-                    grid = Grid((file.height, file.width), file.crs, file.transform)
-                    nodata = file.nodata
+                    shape, crs, transform, nodata = (file.height, file.width), file.crs, file.transform, file.nodata
         except RasterioError as error:
             raise SceneError(_unreadable(path, error)) from error
         if count != 1:
             raise SceneError(f"{path} has {count} bands, expected 1; write each band to its own file")
         if "complex" in dtype:
             raise SceneError(f"{path} is {dtype}, expected real numbers; store sigma0, not the complex signal")
-        if not grid.crs or grid.transform == rasterio.Affine.identity():
+        if not crs or transform == rasterio.Affine.identity():
             raise SceneError(
-                f"{path} has no georeference (CRS {grid.crs}, transform {tuple(grid.transform)[:6]}), expected both a "
+                f"{path} has no georeference (CRS {crs}, transform {tuple(transform)[:6]}), expected both a "
                 "CRS and a transform; set them, for instance with gdal_translate -a_srs and -a_ullr"
             )
-        return cls(path, grid, dtype, nodata, tags)
+        return cls(path, Grid(shape, crs, transform), dtype, nodata, tags)
 
     def read(self, region: Region) -> Shaped[np.ndarray, "row col"]:
         """The stored pixels of a region, in the file's own dtype.

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
 
 from port.errors import RegionError
 
@@ -31,7 +30,7 @@ class Region:
         return f"{self.row_start}:{self.row_stop},{self.col_start}:{self.col_stop}"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> "Region":
         """The region written as `R0:R1,C0:C1`.
 
         Raises:
@@ -45,12 +44,12 @@ class Region:
         return cls(*map(int, match.groups()))
 
     @classmethod
-    def whole(cls, shape: tuple[int, int]) -> Self:
+    def whole(cls, shape: tuple[int, int]) -> "Region":
         """All pixels of a raster of shape (rows, columns)."""
         return cls(0, shape[0], 0, shape[1])
 
     @classmethod
-    def lower_rows(cls, shape: tuple[int, int], fraction: float) -> Self:
+    def lower_rows(cls, shape: tuple[int, int], fraction: float) -> "Region":
         """The last `fraction` of a raster's rows, rounded to whole rows and at least one, all columns."""
         return cls(shape[0] - max(1, round(shape[0] * fraction)), shape[0], 0, shape[1])
 

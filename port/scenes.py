@@ -3,9 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -42,7 +41,7 @@ class Scene:
     rasters: Mapping[Source, Raster]
 
     @classmethod
-    def open(cls, directory: Path | str, *, first_date: int = 1) -> Self:
+    def open(cls, directory: Path | str, *, first_date: int = 1) -> "Scene":
         """Check all 13 files of the triple (first_date, +1, +2) by their headers.
 
         Raises:
@@ -114,9 +113,18 @@ class Scene:
         return np.concatenate([self.masks(strip).any(axis=0) for strip in self.region.strips(_STRIP_PX)])
 
     def changes(self, region: Region) -> UInt8[np.ndarray, "row col"] | None:
-        """What happened between the dates, in `port.synthetic`'s codes; None where the scene has no such file."""
+        """What happened between the dates, in `port.crops.Change`'s codes; None where the scene has no such file.
+
+        Raises:
+            SceneError: the file has another shape than the scene.
+        """
         path = self.directory / f"CHANGES{self.suffix}.tif"
-        return Raster.open(path).read(region).astype(np.uint8) if path.is_file() else None
+        if not path.is_file():
+            return None
+        raster = Raster.open(path)
+        if raster.grid.shape != self.shape:
+            raise SceneError(f"{path} has shape {raster.grid.shape}, the scene {self.shape}; remove or replace it")
+        return raster.read(region).astype(np.uint8)
 
 
 def file_name(source: Source, first_date: int, suffix: str) -> str:
@@ -201,7 +209,7 @@ def _date_tag(raster: Raster) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        return datetime.fromisoformat(text).date()
     except ValueError:
         raise SceneError(
             f"{raster.path} has DATE tag {text!r}, expected YYYY-MM-DD; correct or remove the tag"

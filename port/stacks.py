@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float32
@@ -32,7 +31,7 @@ class BandStack:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "BandStack":
         self._folder = tempfile.TemporaryDirectory(prefix="sar2ndvi-")
         path = Path(self._folder.name) / "stack.float32"
         shape = (len(Band) + 1, *self.scene.shape)

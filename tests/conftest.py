@@ -1,0 +1,82 @@
+"""Scenes for the tests: one small synthetic scene a session, altered copies of it, and the real scenes."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import settings
+from jaxtyping import install_import_hook
+from rasterio.errors import NotGeoreferencedWarning
+
+install_import_hook("port", "beartype.beartype")  # a wrong shape or dtype in a signature fails here
+
+from port.scenes import Scene  # noqa: E402
+from port.synthetic import write_synthetic_scene  # noqa: E402
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same examples each time, on any machine
+settings.load_profile("repeatable")
+
+SYNTHETIC_SHAPE = (120, 104)
+DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+Alter = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def synthetic_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic scene of 120 x 104 px, seed 7; not to be changed."""
+    return write_synthetic_scene(tmp_path_factory.mktemp("scenes") / "synthetic", size_px=SYNTHETIC_SHAPE, seed=7)
+
+
+@pytest.fixture(scope="session")
+def synthetic_scene(synthetic_folder: Path) -> Scene:
+    """The synthetic scene, opened."""
+    return Scene.open(synthetic_folder)
+
+
+@pytest.fixture
+def altered(synthetic_folder: Path, tmp_path: Path) -> Alter:
+    """A function that copies the synthetic scene with one file rewritten: other pixels, profile or tags."""
+
+    def alter(
+        name: str,
+        pixels: Callable[[np.ndarray], np.ndarray] = lambda stored: stored,
+        tags: dict[str, str] | None = None,
+        **profile: Any,
+    ) -> Path:
+        folder = tmp_path / "altered"
+        shutil.copytree(synthetic_folder, folder, dirs_exist_ok=True)
+        with rasterio.open(folder / name) as file:
+            stored, kept, found = file.read(), file.profile, file.tags()
+        changed = np.stack([pixels(band) for band in stored])
+        kept |= {"dtype": changed.dtype.name, "height": changed.shape[1], "width": changed.shape[2]} | profile
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # some copies are meant to lack it
+            with rasterio.open(folder / name, "w", **kept) as file:
+                for band in range(kept["count"]):
+                    file.write(changed[0], band + 1)
+                file.update_tags(**found | (tags or {}))
+        return folder
+
+    return alter
+
+
+@pytest.fixture(scope="session")
+def real_scenes() -> Path:
+    """The folder of real scenes: $SAR2NDVI_DATA, or shared/data beside the repository. Missing data is a failure."""
+    folder = Path(os.environ.get("SAR2NDVI_DATA", DEFAULT_DATA))
+    if not folder.is_dir():
+        pytest.fail(f"no real scenes at {folder}; set SAR2NDVI_DATA to the folder that holds them", pytrace=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hesbaye(real_scenes: Path) -> Scene:
+    """A real scene of 100 x 100 px: June to August 2021."""
+    return Scene.open(real_scenes / "hesbaye_s_2021-06_2021-08")
