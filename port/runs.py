@@ -5,7 +5,7 @@ The folder `<UTC time>-<variant>` appears when all six are done; a run that fail
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from port.evaluation import Comparison, Maps, accuracy, compare, read_maps
 from port.figures import loss_figure, map_figure
 from port.metrics import Metrics
 from port.network import FusionCNN, initialise, make_network
+from port.observer import Observer, Silent
 from port.patches import excluding, patch_grid, valid_patches
 from port.prediction import predictable, write_prediction
 from port.recipes import Recipe
@@ -30,6 +31,7 @@ from port.run_folders import new_folder
 from port.scenes import Scene
 from port.splits import Split, split_patches
 from port.stacks import BandStack
+from port.stored_scale import scale_remark
 from port.summary import as_json, table_text
 from port.synthetic import write_synthetic_scene
 from port.training import EpochLosses, make_optimiser, train
@@ -38,9 +40,6 @@ from port.versions import versions
 TEST_FRACTION = 0.4
 """Share of the rows, the lower ones, kept for testing where no test region is given."""
 STAGES = ("train", "predict", "evaluate", "baseline", "summary", "figures")
-
-Observer = Callable[[str, int, int, str], None]
-"""Told a stage of STAGES, the steps done, their total, and a word on the last one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,34 +57,35 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What came of it: the folder, the accuracies by kind of pixel, and remarks for the user."""
+    """What came of it: the folder, and the accuracies by kind of pixel."""
 
     folder: Path
     comparisons: dict[str, Comparison]
-    notes: tuple[str, ...]
 
 
-def run(settings: Settings, observe: Observer = lambda stage, done, total, word: None) -> Run:
+def run(settings: Settings, observer: Observer | None = None) -> Run:
     """All six stages.
 
     Raises:
         Sar2NdviError: a setting, scene, region or patch set that cannot be used, before anything is trained.
     """
     make_network(settings.variant, settings.recipe)
+    observer = observer or Silent()
     with new_folder(settings.out, settings.variant) as folder:
         scene = _scene(settings, folder.partial)
         region = settings.test_region or Region.lower_rows(scene.shape, TEST_FRACTION)
         split = _split(scene, region, settings)
-        network, losses = _train(scene, split, settings, folder.partial, observe)
-        maps = _predict(network, scene, region, settings, folder.partial, observe)
-        prediction = _accuracy("evaluate", maps, maps.estimate, observe)
-        interpolation = _accuracy("baseline", maps, maps.baseline, observe)
+        for remark in filter(None, (scale_remark(scene, settings.recipe), split.note)):
+            observer.remark(remark)
+        network, losses = _train(scene, split, settings, folder.partial, observer)
+        maps = _predict(network, scene, region, settings, folder.partial, observer)
+        prediction = _accuracy("evaluate", maps, maps.estimate, observer)
+        interpolation = _accuracy("baseline", maps, maps.baseline, observer)
         comparisons = compare(interpolation=interpolation, prediction=prediction)
         _write_summary(folder.partial, _config(settings, scene, region, split), comparisons)
-        observe("summary", 1, 1, "summary.txt")
-        _draw(folder.partial, losses, maps, comparisons["all"], observe)
-    notes = (split.note,) if split.note else ()
-    return Run(folder=folder.path, comparisons=comparisons, notes=notes)
+        observer.step("summary", 1, 1, "summary.txt")
+        _draw(folder.partial, losses, maps, comparisons["all"], observer)
+    return Run(folder=folder.path, comparisons=comparisons)
 
 
 def _scene(settings: Settings, folder: Path) -> Scene:
@@ -107,7 +107,7 @@ def _split(scene: Scene, region: Region, settings: Settings) -> Split:
 
 
 def _train(
-    scene: Scene, split: Split, settings: Settings, folder: Path, observe: Observer
+    scene: Scene, split: Split, settings: Settings, folder: Path, observer: Observer
 ) -> tuple[FusionCNN, list[EpochLosses]]:
     """Stage 1: the trained network and its losses; loss.csv and the checkpoint are written."""
     recipe = settings.recipe
@@ -128,10 +128,10 @@ def _train(
             )
             for patches, augment in ((split.training, True), (split.validation, False))
         )
-        observe("train", 0, recipe.epochs, "")
+        observer.step("train", 0, recipe.epochs, "")
         for row in train(network, training, validation, recipe, optimiser=optimiser):
             losses.append(row)
-            observe("train", row.epoch, recipe.epochs, f"loss {row.training:.4f}")
+            observer.step("train", row.epoch, recipe.epochs, f"loss {row.training:.4f}")
     _write_losses(folder / "loss.csv", losses)
     state = capture(network, optimiser, variant=settings.variant, recipe=recipe, epoch=recipe.epochs)
     checkpoints.save(folder / "checkpoint.safetensors", state)
@@ -147,7 +147,7 @@ def _write_losses(path: Path, losses: Sequence[EpochLosses]) -> None:
 
 
 def _predict(
-    network: FusionCNN, scene: Scene, region: Region, settings: Settings, folder: Path, observe: Observer
+    network: FusionCNN, scene: Scene, region: Region, settings: Settings, folder: Path, observer: Observer
 ) -> Maps:
     """Stage 2: prediction.tif, read back beside what was seen."""
     path = folder / "prediction.tif"
@@ -158,17 +158,17 @@ def _predict(
         variant=settings.variant,
         recipe=settings.recipe,
         region=region,
-        on_tile=lambda done, total: observe("predict", done, total, path.name),
+        on_tile=lambda done, total: observer.step("predict", done, total, path.name),
     )
     return read_maps(scene, path, settings.recipe.scaling)
 
 
 def _accuracy(
-    stage: str, maps: Maps, estimate: Float32[np.ndarray, "row col"], observe: Observer
+    stage: str, maps: Maps, estimate: Float32[np.ndarray, "row col"], observer: Observer
 ) -> dict[str, Metrics]:
     """Stages 3 and 4: a method's accuracy on the valid pixels."""
     found = accuracy(maps, estimate)
-    observe(stage, 1, 1, f"MAE {found['all'].mae:.4f}")
+    observer.step(stage, 1, 1, f"MAE {found['all'].mae:.4f}")
     return found
 
 
@@ -200,7 +200,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _draw(folder: Path, losses: Sequence[EpochLosses], maps: Maps, accuracies: Comparison, observe: Observer) -> None:
+def _draw(folder: Path, losses: Sequence[EpochLosses], maps: Maps, accuracies: Comparison, observer: Observer) -> None:
     """Stage 6: loss.png and map.png."""
     loss_figure(
         folder / "loss.png",
@@ -208,6 +208,6 @@ def _draw(folder: Path, losses: Sequence[EpochLosses], maps: Maps, accuracies: C
         interpolation_mae=accuracies.interpolation.mae,
         prediction_mae=accuracies.prediction.mae,
     )
-    observe("figures", 1, 2, "loss.png")
+    observer.step("figures", 1, 2, "loss.png")
     map_figure(folder / "map.png", maps)
-    observe("figures", 2, 2, "map.png")
+    observer.step("figures", 2, 2, "map.png")

@@ -1,0 +1,280 @@
+"""The command line: `python -m port COMMAND`, also installed as `sar2ndvi`; the only file that prints or parses."""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, Self
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from port import runs, weights
+from port.bands import VARIANTS
+from port.errors import Sar2NdviError, SettingError
+from port.evaluation import Comparison, accuracy, compare, read_maps
+from port.options import PREDICTION_SWITCHES, with_switches
+from port.prediction import TILE_PX, write_prediction
+from port.recipes import RECIPES, recipe
+from port.regions import Region
+from port.scenes import Scene
+from port.stored_scale import scale_remark
+from port.summary import COLUMNS, table_rows
+from port.synthetic import write_synthetic_scene
+
+app = typer.Typer(
+    help="NDVI under clouds from Sentinel-1 and Sentinel-2: the fusion network of Scarpa et al. (2018).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+DataOption = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of the scene's GeoTIFFs.")]
+RegionOption = Annotated[
+    str | None, typer.Option("--region", metavar="R0:R1,C0:C1", help="Rows and columns, in pixels; default: all.")
+]
+FirstDateOption = Annotated[int, typer.Option(min=1, help="Number of date t-1 in the file names; t and t+1 follow.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor threads; default: as many as cores.")]
+VariantOption = Annotated[str | None, typer.Option(metavar="|".join(VARIANTS), help="What the weights are for.")]
+RecipeOption = Annotated[str | None, typer.Option("--recipe", metavar="|".join(RECIPES), help="How they were trained.")]
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:
+    """Options before the command."""
+    Failure.debug = debug
+
+
+@app.command()
+@with_switches()
+def train(
+    *,
+    data: Annotated[str, typer.Option(metavar="DIR|synthetic", help="A scene's folder, or one made up.")] = "synthetic",
+    variant: Annotated[str, typer.Option(metavar="|".join(VARIANTS), help="Which channels are used.")] = "SOPTIIp",
+    recipe_name: Annotated[str, typer.Option("--recipe", metavar="|".join(RECIPES), help="Set of switches.")] = (
+        "corrected"
+    ),
+    test_region: Annotated[
+        str | None, typer.Option(metavar="R0:R1,C0:C1", help="Kept for testing; default: the lower 40 % of the rows.")
+    ] = None,
+    out_folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the run's folder is made.")] = Path(
+        "runs"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Of the synthetic scene, split, start and order.")] = 0,
+    first_date: FirstDateOption = 1,
+    threads: ThreadsOption = None,
+    switches: Mapping[str, Any],
+) -> None:
+    """Train, predict, evaluate, compare with interpolation, summarise and draw, into a new folder."""
+    _use_threads(threads)
+    settings = runs.Settings(
+        variant=variant,
+        recipe=recipe(recipe_name, **switches),
+        data=None if data == "synthetic" else Path(data),
+        test_region=None if test_region is None else Region.parse(test_region),
+        first_date=first_date,
+        seed=seed,
+        out=out_folder,
+    )
+    with StageProgress() as progress:
+        done = runs.run(settings, progress)
+    _print_table(done.comparisons)
+    names = ", ".join(sorted(path.name for path in done.folder.iterdir()))
+    _last_line(f"{done.folder}: {names}")
+
+
+@app.command()
+@with_switches(*PREDICTION_SWITCHES)
+def predict(
+    *,
+    checkpoint: Annotated[
+        Path, typer.Option("--checkpoint", metavar="F", help="A run's .safetensors, or the original's .npz.")
+    ],
+    data: DataOption,
+    out_file: Annotated[Path, typer.Option("--out", metavar="F.tif", help="GeoTIFF to write.")],
+    variant: VariantOption = None,
+    recipe_name: RecipeOption = None,
+    region: RegionOption = None,
+    first_date: FirstDateOption = 1,
+    tile_px: Annotated[int, typer.Option(min=1, help="Side of the tiles predicted at once.")] = TILE_PX,
+    threads: ThreadsOption = None,
+    switches: Mapping[str, Any],
+) -> None:
+    """Estimate NDVI at t of a region, as a georeferenced GeoTIFF."""
+    _use_threads(threads)
+    given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
+    scene = Scene.open(data, first_date=first_date)
+    _remark(scale_remark(scene, given.recipe))
+    with StageProgress() as progress:
+        written = write_prediction(
+            out_file,
+            given.network(),
+            scene,
+            variant=given.variant,
+            recipe=given.recipe,
+            region=scene.region if region is None else Region.parse(region),
+            tile_px=tile_px,
+            on_tile=lambda done, total: progress.step("predict", done, total, ""),
+        )
+    _last_line(f"{out_file}: NDVI at t of {written} ({written.shape[0]} x {written.shape[1]} px)")
+
+
+@app.command()
+def evaluate(
+    *,
+    prediction: Annotated[Path, typer.Option(metavar="F.tif", help="A prediction of the scene.")],
+    data: DataOption,
+    region: RegionOption = None,
+    first_date: FirstDateOption = 1,
+    scaling: Annotated[
+        str | None, typer.Option(metavar="per-channel|none", help="none: the scene stores NDVI in [-1, 1].")
+    ] = None,
+) -> None:
+    """Compare a prediction, and interpolation, with NDVI at t."""
+    scene = Scene.open(data, first_date=first_date)
+    chosen = recipe(scaling=scaling)
+    _remark(scale_remark(scene, chosen))
+    maps = read_maps(scene, prediction, chosen.scaling, None if region is None else Region.parse(region))
+    comparisons = compare(interpolation=accuracy(maps, maps.baseline), prediction=accuracy(maps, maps.estimate))
+    _print_table(comparisons)
+    _last_line(f"{prediction}: compared with {data} on {comparisons['all'].prediction.pixels} pixels of {maps.region}")
+
+
+@app.command()
+def synth(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    *,
+    size: Annotated[str, typer.Option(metavar="ROWSxCOLS", help="In pixels of 10 m.")] = "256x256",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scene.")] = 0,
+    looks: Annotated[float, typer.Option(help="Equivalent number of looks of the speckle.")] = 20.0,
+) -> None:
+    """Write a synthetic scene: fields, crop cycles, harvests between the dates, speckle, clouds, a DEM."""
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", size)
+    if match is None:
+        raise SettingError(f"size {size!r} is not of the form ROWSxCOLS, such as 256x256")
+    rows, cols = map(int, match.groups())
+    folder = write_synthetic_scene(directory, size_px=(rows, cols), seed=seed, looks=looks)
+    _last_line(f"{folder}: a synthetic scene of {rows} x {cols} px, {len(list(folder.iterdir()))} GeoTIFFs")
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The original's .npz, or a run's .safetensors.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file of the other kind.")],
+    *,
+    variant: VariantOption = None,
+    recipe_name: RecipeOption = None,
+) -> None:
+    """Turn the original's weight file into a checkpoint of ours, or the other way; filters are flipped."""
+    found = weights.convert(source, target, variant=variant, recipe_name=recipe_name)
+    _last_line(f"{target}: weights of variant {found}, from {source}")
+
+
+@app.command()
+def record(
+    files: Annotated[list[Path], typer.Argument(metavar="REQUEST TRACE ...", help="Pairs of .npz files.")],
+    *,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(metavar="LEGACY", help="The original's trace of each request, in the same order.")
+    ] = None,
+    threads: ThreadsOption = 1,
+) -> None:
+    """Record what the port computes from requests, stage by stage, for the judge (`python -m parity compare`)."""
+    from port.record import record_all  # only this command needs the judge's file format
+
+    _use_threads(threads)
+    for trace in record_all(files, teacher or []):
+        _last_line(f"{trace}: what the port computes")
+
+
+class Failure:
+    """Whether errors show their traceback."""
+
+    debug = False
+
+
+class StageProgress:
+    """A bar for each stage on a terminal; elsewhere, such as in a log, a line for each tenth of it."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description:9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, TextColumn("{task.fields[word]}"), console=err, disable=not err.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+        self._tenths: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def remark(self, text: str) -> None:
+        """Print a remark above the bars."""
+        _remark(text)
+
+    def step(self, stage: str, done: int, total: int, word: str) -> None:
+        """Show that `done` of `total` steps of a stage are over."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, word=word)
+        self._bars.update(self._tasks[stage], completed=done, total=total, word=word)
+        tenth = 10 * done // total
+        if not err.is_terminal and tenth > self._tenths.get(stage, 0):
+            self._tenths[stage] = tenth
+            _plain(err, f"{stage:9} {done}/{total} {word}")
+
+
+def _use_threads(threads: int | None) -> None:
+    """Let PyTorch use that many threads, or as many as cores may be used."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(threads or available)
+
+
+def _print_table(comparisons: Mapping[str, Comparison]) -> None:
+    """The accuracies, three rows for each kind of pixel."""
+    table = Table(title="Accuracy of NDVI at t in the test region")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in COLUMNS[:2] else "right", no_wrap=True)
+    for number, row in enumerate(table_rows(comparisons)):
+        table.add_row(*row, end_section=number % 3 == 2)
+    out.print(table)
+
+
+def _remark(text: str) -> None:
+    """Something the user should know, if there is something."""
+    if text:
+        _plain(err, f"note: {text}", style="yellow")
+
+
+def _last_line(text: str) -> None:
+    """What was produced, and where."""
+    _plain(out, text, style="bold")
+
+
+def _plain(console: Console, text: str, style: str = "") -> None:
+    """Print a text as it is: no markup, no line broken inside a path."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Run a command; an error is one red paragraph and exit code 2."""
+    try:
+        app()
+    except Sar2NdviError as error:
+        if Failure.debug:
+            raise
+        _plain(err, f"error: {error}", style="red")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
