@@ -1,0 +1,89 @@
+"""The published network in Lasagne: named stages, all gradients, and one step of SGD with plain momentum.
+
+A chain of valid convolutions with rectifiers between, ended linear (the paper) or rectified (the published code). The
+filters are Lasagne's own: ``W`` of shape (filters, channels, rows, columns) is flipped by the convolution.
+"""
+from collections import OrderedDict
+
+import numpy as np
+import theano
+import theano.tensor as T
+
+from legacy.compat import import_lasagne
+
+lasagne = import_lasagne()
+
+
+class Network(object):
+    """Compiled for one set of filter shapes, one dtype, one output and one rate; takes new weights without recompiling.
+
+    ``stages`` names the expressions from ``conv1/pre`` to ``grad/input`` in the order computed.
+    """
+
+    def __init__(self, weights, dtype, output, learning_rate, momentum):
+        """Build from ``weights``, an OrderedDict of ``weight/convN/W`` and ``weight/convN/b``, for ``output`` linear or rectify."""
+        theano.config.floatX = dtype.name
+        self.dtype = dtype
+        self.rectified = output == "rectify"
+        self.batch = T.TensorType(dtype.name, (False,) * 4)("batch")
+        self.target = T.TensorType(dtype.name, (False,) * 4)("target")
+        self.stages = self._forward(weights)
+        self.parameters = lasagne.layers.get_all_params(self.last)
+        self._backward()
+        loss = self.stages["loss"]
+        updates = lasagne.updates.momentum(loss, self.parameters, dtype.type(learning_rate), dtype.type(momentum))
+        self.velocities = [variable for variable in updates if variable not in self.parameters]
+        inputs = [self.batch, self.target]
+        self._observe = theano.function(inputs, list(self.stages.values()))
+        self._step = theano.function(inputs, loss, updates=updates)
+
+    def _forward(self, weights):
+        """Return the stages from conv1/pre to loss; each layer is a linear Conv2DLayer and its own NonlinearityLayer."""
+        names = [name.split("/")[1] for name in weights if name.endswith("/W")]
+        layer = lasagne.layers.InputLayer((None, weights["weight/conv1/W"].shape[1], None, None), self.batch)
+        layers = OrderedDict()
+        for name in names:
+            W, b = weights["weight/%s/W" % name], weights["weight/%s/b" % name]
+            layer = lasagne.layers.Conv2DLayer(layer, W.shape[0], W.shape[2:], W=W, b=b, nonlinearity=None)
+            layers[name + "/pre"] = layer
+            rectified = name != names[-1] or self.rectified
+            if rectified:
+                layer = lasagne.layers.NonlinearityLayer(layer, lasagne.nonlinearities.rectify)
+            layers["output" if name == names[-1] else name + "/out"] = layer
+        self.last = layer
+        stages = OrderedDict(zip(layers, lasagne.layers.get_output(list(layers.values()))))
+        error = abs(stages["output"] - self.target)
+        stages["loss"] = lasagne.objectives.aggregate(error, mode="mean")
+        return stages
+
+    def _backward(self):
+        """Add grad/* of every stage before the loss, of the parameters and of the input, from the output back."""
+        forward = [name for name in self.stages if name != "loss"]
+        parameters = iter(reversed(self.parameters))
+        wanted = OrderedDict()
+        for name in reversed(forward):
+            wanted["grad/" + name] = self.stages[name]
+            if name.endswith("/pre"):
+                b, W = next(parameters), next(parameters)
+                wanted["grad/%s/W" % name[:-4]] = W
+                wanted["grad/%s/b" % name[:-4]] = b
+        wanted["grad/input"] = self.batch
+        self.stages.update(zip(wanted, T.grad(self.stages["loss"], list(wanted.values()))))
+
+    def reset(self, weights):
+        """Set the parameters to ``weights`` and the velocities to zero."""
+        for parameter, velocity, value in zip(self.parameters, self.velocities, weights.values()):
+            parameter.set_value(value)
+            velocity.set_value(np.zeros_like(value))
+
+    def observe(self, batch, target):
+        """Return an OrderedDict of every stage's value for one batch; the weights stay as they are."""
+        return OrderedDict(zip(self.stages, self._observe(batch, target)))
+
+    def step(self, batch, target):
+        """Return the loss of one batch, of shape (), then update: v = momentum * v - learning_rate * g, w = w + v."""
+        return self._step(batch, target)
+
+    def state(self):
+        """Return (velocities, weights): two lists of arrays in the order of the weights given."""
+        return [v.get_value() for v in self.velocities], [w.get_value() for w in self.parameters]
