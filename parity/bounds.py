@@ -23,8 +23,6 @@ Rounding = Callable[..., Bound]
 
 SEMANTIC_TOLERANCE = 1e-12
 """In float64 two programs that mean the same agree to this part of a tensor's maximum, over hundreds of steps too."""
-TRAJECTORY_FACTOR = 2.0
-"""In float32 a port may be this many times as far from the float64 truth as the original's own float32 run."""
 
 
 def unit_roundoff(dtype: np.dtype[Any]) -> float:
@@ -66,15 +64,6 @@ def _mean_absolute_error_gradient(prediction: np.ndarray, target: np.ndarray) ->
     return np.full(prediction.shape, 2.0 / prediction.size)
 
 
-def _momentum_velocity(gradient: np.ndarray, *, learning_rate: float, momentum: float) -> Bound:
-    # the constant, the product, the difference
-    return np.asarray(sum_factor(3) * np.abs(learning_rate * gradient))
-
-
-def _momentum_weight(weight: np.ndarray, velocity: np.ndarray) -> Bound:
-    return np.asarray(sum_factor(2) * (np.abs(weight) + np.abs(velocity)))
-
-
 _ROUNDINGS: Mapping[str, Rounding] = {
     "convolution_valid": _convolution,
     "convolution_valid_gradient_weights": _gradient_weights,
@@ -82,8 +71,6 @@ _ROUNDINGS: Mapping[str, Rounding] = {
     "bias_gradient": _bias_gradient,
     "mean_absolute_error": _mean_absolute_error,
     "mean_absolute_error_gradient": _mean_absolute_error_gradient,
-    "momentum_velocity": _momentum_velocity,
-    "momentum_weight": _momentum_weight,
 }
 
 
@@ -128,10 +115,6 @@ def propagated(node: Node, values: reference.Values, errors: reference.Values) -
             distance = np.abs(values[node.inputs[0]].astype(np.float64) - values[node.inputs[1]])
             reach = given[0] + given[1]
             return np.where((distance <= reach) & (reach > 0), 2.0 / distance.size, 0.0)
-        case "momentum_velocity":
-            return np.asarray(node.attributes["learning_rate"] * given[0])
-        case "momentum_weight":
-            return np.asarray(given[0] + given[1])
         case _:  # rows, select, identity, bias_gradient, divide: linear with coefficients of one sign
             return np.asarray(reference.OPERATIONS[node.operation](*given, **node.attributes))
 
@@ -144,19 +127,3 @@ def free_running(node: Node, values: reference.Values, errors: reference.Values,
 def semantic(expected: np.ndarray) -> Bound:
     """The float64 tolerance of a whole tensor: 1e-12 of its maximum."""
     return np.full(expected.shape, SEMANTIC_TOLERANCE * float(np.abs(expected).max(initial=0.0)))
-
-
-def trajectory_distance(
-    *, truth: np.ndarray, expected: np.ndarray, steps: int, dtype: np.dtype[Any]
-) -> tuple[float, float]:
-    """How far a tensor may be from the float64 truth after many steps, and how far the original itself is.
-
-    Distances are Euclidean. At least the rounding of the sum of so many updates onto the weight is allowed: even where
-    the original's run happens to fall on the truth, no program in this dtype can be asked to.
-
-    Returns:
-        The allowed distance and the original's own.
-    """
-    own = float(np.linalg.norm(expected.astype(np.float64) - truth))
-    unavoidable = sum_factor(steps) * unit_roundoff(dtype) * float(np.linalg.norm(truth))
-    return max(TRAJECTORY_FACTOR * own, unavoidable), own

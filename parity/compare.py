@@ -3,23 +3,24 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from parity import bounds, reference
 from parity.coverage import branches, check_coverage
 from parity.findings import Check, Finding, Verdict, measure, worst
+from parity.graph import Node
 from parity.integrity import ROOMS, check_pair
 from parity.trace import Record
+from parity.trajectories import judge_trajectory
 
-BLAMING = (Check.FORCED, Check.OWN_INPUT)
+BLAMING = (Check.GIVEN, Check.FORCED, Check.OWN_INPUT)
 """Checks in which a stage stands alone, so that a failure is its own and not an earlier stage's."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All findings about one pair of traces, in the order computed."""
+    """All findings about one pair of traces, in the order computed; of the traces only manifest and hash are kept."""
 
     legacy: Record
     port: Record
@@ -74,14 +75,21 @@ def compare(
     """
     doubts = check_pair(legacy, port, request=request, rooms=rooms)
     if doubts:
-        return Comparison(legacy, port, tuple(doubts), {})
+        return Comparison(_without_arrays(legacy), _without_arrays(port), tuple(doubts), {})
     coverage = branches(legacy)
     if truth is None:
         truth = true_trajectory(legacy)
-    findings = [*_stage_findings(legacy, port), *_trajectory_findings(legacy, port, truth), *check_coverage(coverage)]
+    errors: dict[str, np.ndarray] = {}
+    findings = [*_stage_findings(legacy, port, errors)]
+    findings += judge_trajectory(legacy, port, truth=truth, errors=errors)
+    findings += check_coverage(coverage)
     if not any(finding.elements for finding in findings):
         findings.append(Finding("trace", Check.INTEGRITY, Verdict.FAIL, "trace: nothing was compared"))
-    return Comparison(legacy, port, tuple(findings), coverage)
+    return Comparison(_without_arrays(legacy), _without_arrays(port), tuple(findings), coverage)
+
+
+def _without_arrays(trace: Record) -> Record:
+    return Record(trace.path, trace.manifest, {}, trace.sha256)
 
 
 def true_trajectory(trace: Record) -> dict[str, np.ndarray]:
@@ -92,14 +100,16 @@ def true_trajectory(trace: Record) -> dict[str, np.ndarray]:
     return reference.trajectory(trace.graph, given, trace.manifest["training"])
 
 
-def _stage_findings(legacy: Record, port: Record) -> Iterator[Finding]:
-    """Each computed stage: the legacy against the reference, the port against the legacy, alone and free-running."""
-    errors: dict[str, np.ndarray] = {}
+def _stage_findings(legacy: Record, port: Record, errors: dict[str, np.ndarray]) -> Iterator[Finding]:
+    """Each computed stage: the legacy against the reference, the port against the legacy, alone and free-running.
+
+    `errors` is filled, stage by stage, with what the free-running sides may differ by.
+    """
     for node in legacy.graph:
         expected, actual = legacy[node.stage], port[node.stage]
         if node.operation == "given":
             errors[node.stage] = np.zeros(expected.shape)
-            yield measure(node.stage, Check.FREE, expected=expected, actual=actual, bound=errors[node.stage])
+            yield measure(node.stage, Check.GIVEN, expected=expected, actual=actual, bound=errors[node.stage])
         elif node.operation != "trajectory":
             yield from _alone(node, legacy, port)
             errors[node.stage] = bounds.free_running(node, legacy.arrays, errors, legacy.dtype)
@@ -112,7 +122,7 @@ def _semantic_or(bound: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return bounds.semantic(expected) if expected.dtype == np.float64 and bound.any() else bound
 
 
-def _alone(node: Any, legacy: Record, port: Record) -> Iterator[Finding]:
+def _alone(node: Node, legacy: Record, port: Record) -> Iterator[Finding]:
     """One stage on inputs that both sides share, so that earlier stages cannot be to blame."""
     expected = legacy[node.stage]
     allowed = bounds.rounding(node, legacy.arrays, legacy.dtype)
@@ -129,39 +139,3 @@ def _alone(node: Any, legacy: Record, port: Record) -> Iterator[Finding]:
 
 def _as_float64(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64)
-
-
-def _trajectory_findings(legacy: Record, port: Record, truth: Mapping[str, np.ndarray]) -> Iterator[Finding]:
-    """Stages after many steps: in float64 the same numbers, in float32 as near to the truth as the legacy is."""
-    for node in legacy.graph:
-        if node.operation != "trajectory":
-            continue
-        sides = {"legacy": legacy[node.stage], "port": port[node.stage]}
-        if legacy.dtype == np.float64:
-            yield from _semantic_trajectory(node.stage, sides, truth[node.stage])
-        else:
-            steps = int(node.attributes.get("step", legacy.manifest["training"]["steps"]))
-            yield _float32_trajectory(node.stage, sides, truth[node.stage], steps)
-
-
-def _semantic_trajectory(stage: str, sides: Mapping[str, np.ndarray], truth: np.ndarray) -> Iterator[Finding]:
-    expected, actual = sides["legacy"], sides["port"]
-    allowed = bounds.semantic(truth)
-    yield measure(stage, Check.TRAJECTORY, expected=expected, actual=actual, bound=bounds.semantic(expected))
-    yield measure(stage, Check.TRUTH, expected=truth, actual=expected, bound=allowed)
-
-
-def _float32_trajectory(stage: str, sides: Mapping[str, np.ndarray], truth: np.ndarray, steps: int) -> Finding:
-    expected, actual = sides["legacy"], sides["port"]
-    unbounded = np.full(expected.shape, np.inf)
-    sound = measure(stage, Check.TRAJECTORY, expected=expected, actual=actual, bound=unbounded)
-    if sound.verdict is Verdict.FAIL or not truth.any():
-        return sound
-    allowed, own = bounds.trajectory_distance(truth=truth, expected=expected, steps=steps, dtype=expected.dtype)
-    distance = float(np.linalg.norm(actual.astype(np.float64) - truth))
-    verdict = Verdict.PASS if distance <= allowed else Verdict.FAIL
-    message = (
-        f"{stage} {expected.shape} {expected.dtype}: distance from the float64 truth legacy {own:.3g}, "
-        f"port {distance:.3g}, allowed {allowed:.3g}, of {float(np.linalg.norm(truth)):.3g}"
-    )
-    return Finding(stage, Check.TRAJECTORY, verdict, message, distance / allowed, expected.size)

@@ -25,6 +25,7 @@ class Check(StrEnum):
     """What was compared with what."""
 
     INTEGRITY = "integrity"  # that the two traces may be compared at all
+    GIVEN = "given"  # weights and inputs as each side holds them
     REFERENCE = "reference"  # the legacy against float64 numpy on the legacy's own inputs
     FORCED = "teacher-forced"  # the port on the legacy's inputs against the legacy
     OWN_INPUT = "own input"  # the port against float64 numpy on the port's own inputs

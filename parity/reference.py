@@ -73,16 +73,6 @@ def mean_absolute_error_gradient(prediction: np.ndarray, target: np.ndarray) -> 
     return np.asarray(np.sign(prediction - target) / prediction.size)
 
 
-def momentum_velocity(gradient: np.ndarray, *, learning_rate: float, momentum: float) -> np.ndarray:
-    """The first velocity, v = momentum 0 - learning_rate gradient (Theano's convention)."""
-    return np.asarray(momentum * 0.0 - learning_rate * gradient)
-
-
-def momentum_weight(weight: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-    """W + v."""
-    return np.asarray(weight + velocity)
-
-
 def identity(value: np.ndarray) -> np.ndarray:
     """The value itself."""
     return value
@@ -114,8 +104,6 @@ OPERATIONS: Mapping[str, Operation] = {
         rectify_gradient,
         mean_absolute_error,
         mean_absolute_error_gradient,
-        momentum_velocity,
-        momentum_weight,
         identity,
         rows,
         divide,

@@ -182,7 +182,7 @@ def record(
     files: Annotated[list[Path], typer.Argument(metavar="REQUEST TRACE ...", help="Pairs of .npz files.")],
     *,
     teacher: Annotated[
-        list[Path] | None, typer.Option(metavar="LEGACY", help="The original's trace of each request, in the same order.")
+        list[Path] | None, typer.Option(metavar="LEGACY", help="The original's trace of each request, in order.")
     ] = None,
     threads: ThreadsOption = 1,
 ) -> None:

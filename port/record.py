@@ -4,7 +4,7 @@ It runs the product's own normalisation, network, loss and optimiser under recip
 teacher it runs every stage once more on the inputs that the legacy recorded for it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from parity.errors import TraceError
 from parity.trace import Record, code_sha256, read_request, read_trace, software_versions, write_trace
 from port.bands import Band
+from port.errors import SettingError, WeightsError
 from port.lasagne_weights import to_state
 from port.network import FusionCNN
 from port.normalisation import normalise, normalise_target
@@ -25,6 +26,26 @@ from port.training import make_optimiser, mean_absolute_error, trained
 
 LAYOUT = "lasagne: (out, in, row, col), filters flipped (true convolution)"
 _SCALINGS: Mapping[float, Scaling] = {1000.0: "all-by-1000", 1.0: "none"}
+
+
+def record_all(files: Sequence[Path], teachers: Sequence[Path]) -> Iterator[Path]:
+    """Record pairs REQUEST TRACE ..., each with its teacher if there are any; gives each trace as it is written.
+
+    Raises:
+        SettingError: an odd number of files, or teachers for some requests only.
+        WeightsError: a request or teacher that cannot be used.
+    """
+    if len(files) % 2 or len(teachers) not in (0, len(files) // 2):
+        raise SettingError(
+            f"{len(files)} files and {len(teachers)} teachers given; expected pairs REQUEST TRACE, and a teacher for "
+            f"each pair or for none"
+        )
+    for index, trace_path in enumerate(files[1::2]):
+        try:
+            record(files[2 * index], trace_path, teachers[index] if teachers else None)
+        except TraceError as error:
+            raise WeightsError(str(error)) from error
+        yield trace_path
 
 
 def record(request_path: Path, trace_path: Path, teacher_path: Path | None = None) -> None:
@@ -302,22 +323,12 @@ class _Recording:
     def _step(self, step: int, loss: float, optimiser: torch.optim.Optimizer) -> None:
         """The loss of a step's batch, and velocity and weight after its update."""
         prefix = f"step/{step:04d}/"
-        rates: dict[str, Any] = {"learning_rate": self.recipe.learning_rate, "momentum": self.recipe.momentum}
         value = torch.tensor(loss, dtype=getattr(torch, self.recipe.precision))
-        if step == 1:
-            self.tape.add(f"{prefix}loss", "identity", ["loss"], value, again=lambda loss: loss)
-        else:
-            self.tape.add(f"{prefix}loss", "trajectory", [], value, step=step, of="loss")
+        self.tape.add(f"{prefix}loss", "trajectory", [], value, step=step, of="loss")
         for kind in ("velocity", "weight"):
             for name, parameter in self._parameters(self.network):
                 state = optimiser.state[parameter]["velocity"] if kind == "velocity" else parameter
-                stage = f"{prefix}{kind}/{name}"
-                if step > 1:
-                    self.tape.add(stage, "trajectory", [], state, step=step, of=f"{kind}/{name}")
-                elif kind == "velocity":
-                    self.tape.add(stage, "momentum_velocity", [f"grad/{name}"], state, **rates)
-                else:
-                    self.tape.add(stage, "momentum_weight", [f"weight/{name}", f"{prefix}velocity/{name}"], state)
+                self.tape.add(f"{prefix}{kind}/{name}", "trajectory", [], state, step=step, of=f"{kind}/{name}")
 
 
 def _gradient(function: Callable[..., Tensor], *inputs: Tensor, delta: Tensor | None = None) -> Tensor:

@@ -1,0 +1,83 @@
+"""The judge's command line: `python -m parity COMMAND`.
+
+Exit codes: 0 pass, 1 fail, 2 vacuous or not exercised, 3 the witness could not run.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+from parity import witness
+from parity.compare import compare as judge
+from parity.errors import ParityError, WitnessError
+from parity.report import table, write_json, write_junit
+from parity.trace import read_request, read_trace
+
+FAILED, NO_WITNESS = 1, 3
+
+app = typer.Typer(
+    name="parity",
+    help="Judge whether a port computes what the original computes, from two traces of one request.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Trace = Annotated[Path, typer.Argument(help="A trace, .npz.")]
+
+
+@app.command()
+def compare(
+    legacy: Annotated[Path, typer.Argument(help="The original's trace, .npz.")],
+    port: Annotated[Path, typer.Argument(help="The port's trace, .npz.")],
+    request: Annotated[Path | None, typer.Option(help="The request both should come from.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for comparison.json and junit.xml.")] = None,
+) -> None:
+    """Compare two traces stage by stage; exit 0 pass, 1 fail, 2 vacuous or not exercised."""
+    comparison = judge(read_trace(legacy), read_trace(port), request=read_request(request) if request else None)
+    console = Console()
+    console.print(table(comparison))
+    if report is not None:
+        write_json(report / "comparison.json", comparison)
+        write_junit(report / "junit.xml", {f"{legacy.stem} {port.stem}": comparison})
+        console.print(f"wrote {report / 'comparison.json'} and {report / 'junit.xml'}", soft_wrap=True)
+    raise typer.Exit(comparison.verdict.exit_code)
+
+
+@app.command()
+def record(
+    request: Annotated[Path, typer.Argument(help="What to compute, .npz.")],
+    trace: Annotated[Path, typer.Argument(help="Where the original's trace goes, .npz.")],
+    name: Annotated[str, typer.Option("--witness", help="container, interpreter, period, recorded or best.")] = "best",
+) -> None:
+    """Run the original on a request, in the best place found; exit 3 if it cannot run."""
+    found = witness.find(name)
+    console = Console(stderr=True)
+    for reason in found.reasons:
+        console.print(reason, soft_wrap=True)
+    found.prepare()
+    found.record([(request, trace)])
+    console.print(f"{found.name} witness wrote {trace}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run a command; an error is one paragraph, and never mistaken for exit code 2, which is a verdict."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = FAILED
+    except WitnessError as error:
+        Console(stderr=True).print(f"no witness: {error}", style="bold red", soft_wrap=True, markup=False)
+        code = NO_WITNESS
+    except ParityError as error:
+        Console(stderr=True).print(f"FAIL: {error}", style="bold red", soft_wrap=True, markup=False)
+        code = FAILED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The proceedings: each request goes to a witness and to the product, in processes of their own, then to the judge."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from parity.compare import Comparison, compare, true_trajectory
+from parity.docket import Docket
+from parity.trace import read_request, read_trace
+from parity.witness import Witness
+from parity_tests.probes import CASES, DTYPES, RECORDED_CASES, Case, make_request
+from parity_tests.trained_weights import trained_probes
+
+Tell = Callable[[str], None]
+ROOT = Path(__file__).resolve().parent.parent
+PORT_TIMEOUT_S = 1800
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a case's request and the traces of both sides are."""
+
+    request: Path
+    legacy: Path
+    port: Path
+
+    @classmethod
+    def of(cls, case: Case, directory: Path, witness: str) -> "Files":
+        """The files of a case judged by a witness, below a directory."""
+        sides = directory / witness
+        return cls(
+            directory / "requests" / f"{case.id}.npz", sides / f"{case.id}.legacy.npz", sides / f"{case.id}.port.npz"
+        )
+
+
+def run_port(arguments: Sequence[str | Path], *, module: Sequence[str] = ("port", "record")) -> None:
+    """Run the product's recording in a process of its own, on one thread.
+
+    Raises:
+        RuntimeError: it failed; with what it said.
+    """
+    command = [sys.executable, "-m", *module, *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PORT_TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[:4])} ... ended with {done.returncode}:\n{done.stderr[-3000:]}")
+
+
+class Proceedings:
+    """All cases before one witness.
+
+    Args:
+        witness: who testifies for the original.
+        directory: where requests and traces go; requests and float64 truths are shared between witnesses.
+        cases: what is probed.
+        tell: told what is going on.
+    """
+
+    def __init__(self, witness: Witness, directory: Path, cases: Sequence[Case], tell: Tell) -> None:
+        self.witness, self.directory, self.cases, self.tell = witness, directory, cases, tell
+        (directory / "requests").mkdir(parents=True, exist_ok=True)
+        (directory / witness.name).mkdir(parents=True, exist_ok=True)
+
+    def files(self, case: Case) -> Files:
+        """Where a case's files are."""
+        return Files.of(case, self.directory, self.witness.name)
+
+    @cached_property
+    def comparisons(self) -> dict[Case, Comparison]:
+        """Every case judged."""
+        self.tell(f"{self.witness.name}: preparing {len(self.cases)} requests")
+        self.prepare_requests()
+        self.witness.prepare()
+        by_dtype = [[case for case in self.cases if case.dtype == dtype] for dtype in DTYPES]
+        self.tell(f"{self.witness.name}: the original runs")
+        _side_by_side(self._record_legacy, by_dtype)
+        self.tell(f"{self.witness.name}: the port runs")
+        _side_by_side(self._record_port, [self.cases[::2], self.cases[1::2]])
+        self.tell(f"{self.witness.name}: the judge compares")
+        return self._judge()
+
+    def prepare_requests(self) -> None:
+        """Write the requests that are not there yet."""
+        missing = [case for case in self.cases if not self.files(case).request.exists()]
+        variants = sorted({case.variant for case in missing if case.probe == "trained"})
+        trained = trained_probes(variants, self.directory) if variants else {}
+        for case in missing:
+            make_request(case, self.files(case).request, trained=trained.get(case.variant))
+
+    def _record_legacy(self, cases: Sequence[Case]) -> None:
+        self.witness.record([(self.files(case).request, self.files(case).legacy) for case in cases])
+
+    def _record_port(self, cases: Sequence[Case]) -> None:
+        files = [self.files(case) for case in cases]
+        run_port([path for f in files for path in (f.request, f.port)] + [f"--teacher={f.legacy}" for f in files])
+
+    def _judge(self) -> dict[Case, Comparison]:
+        """All comparisons, in as many processes as the machine has cores; both dtypes of a probe share one truth."""
+        groups: dict[str, list[Case]] = {}
+        for case in self.cases:
+            groups.setdefault(case.id.replace(case.dtype, ""), []).append(case)
+        arguments = [[(case, self.files(case)) for case in group] for group in groups.values()]
+        judged: dict[Case, Comparison] = {}
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+            for found in pool.map(_compare_group, arguments):
+                judged |= found
+        return judged
+
+    def dockets(self) -> dict[str, Docket]:
+        """The probe sets of each variant and dtype together: what one cannot show another must.
+
+        The few recorded cases stand together, for want of more.
+        """
+        grouped: dict[str, dict[str, Comparison]] = {}
+        for case, comparison in self.comparisons.items():
+            name = "recorded" if case.small else f"{case.variant}-{case.dtype}"
+            grouped.setdefault(name, {})[case.id] = comparison
+        return {name: Docket(comparisons) for name, comparisons in grouped.items()}
+
+
+def _one_thread() -> None:
+    """Keep a worker's BLAS to itself; the pool has one worker a core."""
+    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
+def _side_by_side(work: Callable[[Sequence[Case]], None], shares: Iterable[Sequence[Case]]) -> None:
+    """Do each share of the work in a thread that waits for a process; the first error is raised."""
+    with ThreadPoolExecutor() as pool:
+        for future in [pool.submit(work, share) for share in shares if share]:
+            future.result()
+
+
+def _compare_group(group: Sequence[tuple[Case, Files]]) -> dict[Case, Comparison]:
+    """Judge cases that differ in dtype only."""
+    truth: dict[str, np.ndarray] | None = None
+    judged = {}
+    for case, files in group:
+        legacy = read_trace(files.legacy)
+        truth = true_trajectory(legacy) if truth is None else truth
+        judged[case] = compare(legacy, read_trace(files.port), request=read_request(files.request), truth=truth)
+    return judged
+
+
+def cases_for(witness: Witness) -> Sequence[Case]:
+    """What a witness is asked: every case live ones, the recorded one what it was asked when it was recorded."""
+    return CASES if witness.live else RECORDED_CASES
