@@ -36,14 +36,12 @@ class BandStack:
         path = Path(self._folder.name) / "stack.float32"
         shape = (len(Band) + 1, *self.scene.shape)
         try:
-            with path.open("wb") as file:
-                file.truncate(4 * int(np.prod(shape)))
-            self.pixels = np.memmap(path, dtype=np.float32, mode="r+", shape=shape)
-            self._fill()
+            self._fill(path)
+            self.pixels = np.memmap(path, dtype=np.float32, mode="r", shape=shape)
         except OSError as error:
             self._folder.cleanup()
             raise OutputError(
-                f"{path} cannot hold a copy of {self.scene.directory} ({4 * np.prod(shape) / 2**20:.0f} MiB): {error}; "
+                f"{path} cannot hold a copy of {self.scene.directory} ({4 * np.prod(shape) / 2**20:.1f} MiB): {error}; "
                 "point TMPDIR to a folder with space"
             ) from error
         except BaseException:
@@ -51,11 +49,14 @@ class BandStack:
             raise
         return self
 
-    def _fill(self) -> None:
-        for strip in self.scene.region.strips(_STRIP_PX):
-            place = (slice(None), *strip.slices)
-            self.pixels[:TARGET_INDEX][place] = self.scene.channels(strip)
-            self.pixels[(TARGET_INDEX, *strip.slices)] = self.scene.target(strip)
+    def _fill(self, path: Path) -> None:
+        """Write the layers one after another; not through the map, where a full disk would end the process."""
+        rows, cols = self.scene.shape
+        with path.open("wb") as file:
+            for strip in self.scene.region.strips(_STRIP_PX):
+                for number, layer in enumerate((*self.scene.channels(strip), self.scene.target(strip))):
+                    file.seek(layer.itemsize * (number * rows + strip.row_start) * cols)
+                    file.write(layer.tobytes())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
