@@ -62,15 +62,15 @@ def test_failed_block_leaves_nothing(tmp_path: Path) -> None:
 
 def test_existing_file_is_kept(tmp_path: Path) -> None:
     """An existing result is never overwritten."""
-    (tmp_path / "ndvi.tif").write_text("precious")
+    (tmp_path / "ndvi.tif").write_text("precious", encoding="utf-8")
     with pytest.raises(OutputError, match=r"ndvi\.tif exists already"):
         _write(tmp_path / "ndvi.tif", np.zeros(REGION.shape))
-    assert (tmp_path / "ndvi.tif").read_text() == "precious"
+    assert (tmp_path / "ndvi.tif").read_text(encoding="utf-8") == "precious"
 
 
 def test_folder_that_cannot_hold_it_is_refused(tmp_path: Path) -> None:
     """A path below a plain file is one clear error."""
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match=r"cannot write .*ndvi\.tif: .*folder you may write to"):
         _write(tmp_path / "file" / "ndvi.tif", np.zeros(REGION.shape))
 

@@ -68,7 +68,7 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_file_that_is_no_raster_is_refused(tmp_path: Path) -> None:
     """Text under a raster's name is an error of the same kind."""
-    (tmp_path / "001_VH.tif").write_text("not a raster")
+    (tmp_path / "001_VH.tif").write_text("not a raster", encoding="utf-8")
     with pytest.raises(SceneError, match=r"001_VH\.tif cannot be read as a GeoTIFF: .*replace it"):
         Raster.open(tmp_path / "001_VH.tif")
 

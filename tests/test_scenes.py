@@ -117,7 +117,7 @@ def test_missing_file_is_named(synthetic_folder: Path, tmp_path: Path, kind: str
 
 def test_folder_without_a_scene_is_refused(tmp_path: Path) -> None:
     """The error says what was there and what was expected."""
-    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "notes.txt").write_text("", encoding="utf-8")
     with pytest.raises(SceneError, match=r"none of the files of a scene among its 1 entries; expected 001_VH\.tif"):
         Scene.open(tmp_path)
 

@@ -201,7 +201,7 @@ def test_odd_sizes_are_written(size_px: tuple[int, int], tmp_path: Path) -> None
 
 def test_folder_in_use_is_kept(tmp_path: Path) -> None:
     """A folder that holds something is refused and left as it is."""
-    (tmp_path / "notes.txt").write_text("precious")
+    (tmp_path / "notes.txt").write_text("precious", encoding="utf-8")
     with pytest.raises(OutputError, match="exists and is not an empty folder; give another name"):
         write_synthetic_scene(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
@@ -216,7 +216,7 @@ def test_empty_folder_is_filled(tmp_path: Path) -> None:
 
 def test_unwritable_place_is_refused(tmp_path: Path) -> None:
     """A path below a plain file is one clear error."""
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match=r"scene cannot be written: .*; choose a folder that is writable"):
         write_synthetic_scene(tmp_path / "file" / "scene", size_px=(40, 40))
 
