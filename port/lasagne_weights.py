@@ -94,7 +94,7 @@ def read_npz(path: Path, variant: str) -> dict[str, Tensor]:
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz, none of them pickled."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise WeightsError(

@@ -1,8 +1,9 @@
 """An observer is told how a run goes; the silent one is for callers that do not care."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Told of steps and remarks as they come."""
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from port.recipes import Recipe
 Batch = tuple[Float[Tensor, "batch channel row col"], Float[Tensor, "batch 1 inner_row inner_col"]]
 
 
+@runtime_checkable
 class Patches(Protocol):
     """What can be trained on: normalised inputs, and the targets of their inner pixels, in each epoch's own order."""
 
@@ -101,27 +102,19 @@ def train(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for epoch in range(first_epoch, recipe.epochs):
         _set_learning_rate(optimiser, learning_rate(recipe, epoch))
-        losses = EpochLosses(
-            epoch + 1,
-            _mean_loss(trained(network, optimiser, training.batches(epoch))),
-            _mean_loss(_evaluated(network, validation.batches(epoch))),
-        )
-        _check(losses, len(training), recipe)
+        updates = list(trained(network, optimiser, training.batches(epoch)))
+        if not updates:
+            raise PatchError(
+                f"{len(training)} training patches make no batch of {recipe.batch_size} where an incomplete last batch "
+                f"is dropped; lower batch_size or stride_px, or set last_batch to 'keep'"
+            )
+        losses = EpochLosses(epoch + 1, _mean_loss(updates), _mean_loss(_evaluated(network, validation.batches(epoch))))
+        if not math.isfinite(losses.training):
+            raise SettingError(
+                f"the training loss is {losses.training} in epoch {losses.epoch}, expected a finite number; lower "
+                f"learning_rate ({recipe.learning_rate:g}) or check that scaling {recipe.scaling!r} suits the data"
+            )
         yield losses
-
-
-def _check(losses: EpochLosses, patches: int, recipe: Recipe) -> None:
-    """Raise unless there was a training loss, and a finite one."""
-    if math.isnan(losses.training) and patches < recipe.batch_size:
-        raise PatchError(
-            f"{patches} training patches make no batch of {recipe.batch_size} where an incomplete last batch is "
-            f"dropped; lower batch_size or stride_px, or set last_batch to 'keep'"
-        )
-    if not math.isfinite(losses.training):
-        raise SettingError(
-            f"the training loss is {losses.training} in epoch {losses.epoch}, expected a finite number; lower "
-            f"learning_rate ({recipe.learning_rate:g}) or check that scaling {recipe.scaling!r} suits the data"
-        )
 
 
 def _set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
