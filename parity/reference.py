@@ -13,7 +13,8 @@ from jaxtyping import Float
 from parity.errors import ParityError
 from parity.graph import Graph, Node
 
-Images = Float[np.ndarray, "batch channel row col"]
+Images = Float[np.ndarray, "batch in row col"]
+Delta = Float[np.ndarray, "batch out valid_row valid_col"]
 Filters = Float[np.ndarray, "out in height width"]
 Values = Mapping[str, np.ndarray]
 Operation = Callable[..., np.ndarray]
@@ -25,21 +26,21 @@ def _windows(images: Images, height: int, width: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(images, (height, width), axis=(2, 3))
 
 
-def convolution_valid(images: Images, W: Filters, b: Float[np.ndarray, "out"]) -> Images:
+def convolution_valid(images: Images, W: Filters, b: Float[np.ndarray, "out"]) -> Delta:
     """out[n, f, y, x] = b[f] + sum over c, i, j of W[f, c, i, j] images[n, c, y + h - 1 - i, x + w - 1 - j]."""
     windows = _windows(images, *W.shape[2:])
     out = np.tensordot(windows, W[:, :, ::-1, ::-1], axes=([1, 4, 5], [1, 2, 3])) + b
     return np.moveaxis(out, 3, 1)
 
 
-def convolution_valid_gradient_weights(images: Images, delta: Images) -> Filters:
+def convolution_valid_gradient_weights(images: Images, delta: Delta) -> Filters:
     """dW[f, c, i, j] = sum over n, y, x of delta[n, f, y, x] images[n, c, y + h - 1 - i, x + w - 1 - j]."""
     height, width = (images.shape[axis] - delta.shape[axis] + 1 for axis in (2, 3))
     correlated = np.tensordot(delta, _windows(images, height, width), axes=([0, 2, 3], [0, 2, 3]))
     return correlated[:, :, ::-1, ::-1]
 
 
-def convolution_valid_gradient_input(W: Filters, delta: Images) -> Images:
+def convolution_valid_gradient_input(W: Filters, delta: Delta) -> Images:
     """dimages[n, c, z, s] = sum over f, i, j of W[f, c, i, j] delta[n, f, z - h + 1 + i, s - w + 1 + j], 0 outside."""
     height, width = W.shape[2:]
     padded = np.pad(delta, [(0, 0), (0, 0), (height - 1, height - 1), (width - 1, width - 1)])
@@ -47,7 +48,7 @@ def convolution_valid_gradient_input(W: Filters, delta: Images) -> Images:
     return np.moveaxis(out, 3, 1)
 
 
-def bias_gradient(delta: Images) -> Float[np.ndarray, "out"]:
+def bias_gradient(delta: Delta) -> Float[np.ndarray, "out"]:
     """The sum over batch, row and col."""
     return np.asarray(delta.sum(axis=(0, 2, 3)))
 
