@@ -5,8 +5,9 @@ point one way grow with the square root, so an element is allowed min(6 sqrt(n),
 selection, correctly rounded division and rectifying leave no room: their bound is 0.
 
 `rounding` is what one operation may add on given inputs (teacher-forced); `propagated` is what errors of the inputs
-may become (free-running), worst case, including gates and signs that flip where their argument is within its own error
-of 0.
+may become (free-running), worst case. A gate or sign may fall differently in two sound programs where its argument is
+within its own error of 0, which is judged where that argument is computed; what follows from the decisions that did
+differ is allowed after them.
 """
 
 import math
@@ -32,7 +33,7 @@ def unit_roundoff(dtype: np.dtype[Any]) -> float:
 
 def sum_factor(length: int) -> float:
     """How many round-offs the sum of so many terms may err by: min(6 sqrt(n), n)."""
-    return min(6 * math.sqrt(length), length)
+    return min(6 * math.sqrt(length), float(length))
 
 
 def _convolution(images: np.ndarray, W: np.ndarray, b: np.ndarray) -> Bound:
@@ -79,15 +80,22 @@ def rounding(node: Node, values: reference.Values, dtype: np.dtype[Any]) -> Boun
     if node.operation in reference.EXACT:
         return np.zeros(values[node.stage].shape)
     inputs = [values[name].astype(np.float64) for name in node.inputs]
-    return unit_roundoff(dtype) * np.asarray(_ROUNDINGS[node.operation](*inputs, **node.attributes))
+    return np.asarray(unit_roundoff(dtype) * _ROUNDINGS[node.operation](*inputs, **node.attributes))
 
 
-def propagated(node: Node, values: reference.Values, errors: reference.Values) -> Bound:
-    """Per element, what errors of the inputs (same shapes as the inputs) may become at this stage."""
+def propagated(node: Node, expected: reference.Values, actual: reference.Values, errors: reference.Values) -> Bound:
+    """Per element, what two programs may differ by at this stage because its inputs differ.
+
+    Args:
+        node: the stage.
+        expected: the legacy's values.
+        actual: the port's, of which only the decisions (gates, signs) are used.
+        errors: what the inputs may differ by, in their shapes.
+    """
     given = [errors[name] for name in node.inputs]
     if not any(error.any() for error in given):
-        return np.zeros(values[node.stage].shape)
-    inputs = [np.abs(values[name].astype(np.float64)) for name in node.inputs]
+        return np.zeros(expected[node.stage].shape)
+    inputs = [np.abs(expected[name].astype(np.float64)) for name in node.inputs]
     match node.operation:
         case "convolution_valid":
             (images, W, _), (images_error, W_error, b_error) = inputs, given
@@ -106,22 +114,27 @@ def propagated(node: Node, values: reference.Values, errors: reference.Values) -
         case "rectify":
             return given[0]
         case "rectify_gradient":
-            gate = reference.rectify_gradient(values[node.inputs[0]], np.ones_like(given[1]), **node.attributes)
-            undecided = (inputs[0] <= given[0]) & (given[0] > 0)
-            return np.where(undecided, inputs[1] + given[1], gate * given[1])
+            gate, other = (_gate(side[node.inputs[0]], **node.attributes) for side in (expected, actual))
+            return np.asarray(np.maximum(gate, other) * given[1] + np.abs(gate - other) * inputs[1])
         case "mean_absolute_error":
             return np.asarray((given[0] + given[1]).mean())
         case "mean_absolute_error_gradient":
-            distance = np.abs(values[node.inputs[0]].astype(np.float64) - values[node.inputs[1]])
-            reach = given[0] + given[1]
-            return np.where((distance <= reach) & (reach > 0), 2.0 / distance.size, 0.0)
+            sign, other = (np.sign(side[node.inputs[0]] - side[node.inputs[1]]) for side in (expected, actual))
+            return np.asarray(np.abs(sign - other) / sign.size, dtype=np.float64)
         case _:  # rows, select, identity, bias_gradient, divide: linear with coefficients of one sign
             return np.asarray(reference.OPERATIONS[node.operation](*given, **node.attributes))
 
 
-def free_running(node: Node, values: reference.Values, errors: reference.Values, dtype: np.dtype[Any]) -> Bound:
+def _gate(before: np.ndarray, *, at_zero: float) -> np.ndarray:
+    """The factor that a rectifier's gradient is multiplied by."""
+    return reference.rectify_gradient(before.astype(np.float64), np.ones(before.shape), at_zero=at_zero)
+
+
+def free_running(
+    node: Node, expected: reference.Values, actual: reference.Values, errors: reference.Values, dtype: np.dtype[Any]
+) -> Bound:
     """Per element, what two programs may differ by at this stage when each ran on its own results so far."""
-    return np.asarray(propagated(node, values, errors) + rounding(node, values, dtype))
+    return np.asarray(propagated(node, expected, actual, errors) + rounding(node, expected, dtype))
 
 
 def semantic(expected: np.ndarray) -> Bound:

@@ -12,7 +12,7 @@ from parity.findings import Check, Finding, Verdict, measure, worst
 from parity.graph import Node
 from parity.integrity import ROOMS, check_pair
 from parity.trace import Record
-from parity.trajectories import judge_trajectory
+from parity.trajectories import judge_trajectory, true_trajectory
 
 BLAMING = (Check.GIVEN, Check.FORCED, Check.OWN_INPUT)
 """Checks in which a stage stands alone, so that a failure is its own and not an earlier stage's."""
@@ -92,14 +92,6 @@ def _without_arrays(trace: Record) -> Record:
     return Record(trace.path, trace.manifest, {}, trace.sha256)
 
 
-def true_trajectory(trace: Record) -> dict[str, np.ndarray]:
-    """The float64 truth of a trace's many steps; empty when it has none."""
-    given = {node.stage: trace[node.stage] for node in trace.graph if node.operation == "given"}
-    if not any(node.operation == "trajectory" for node in trace.graph):
-        return {}
-    return reference.trajectory(trace.graph, given, trace.manifest["training"])
-
-
 def _stage_findings(legacy: Record, port: Record, errors: dict[str, np.ndarray]) -> Iterator[Finding]:
     """Each computed stage: the legacy against the reference, the port against the legacy, alone and free-running.
 
@@ -112,7 +104,7 @@ def _stage_findings(legacy: Record, port: Record, errors: dict[str, np.ndarray])
             yield measure(node.stage, Check.GIVEN, expected=expected, actual=actual, bound=errors[node.stage])
         elif node.operation != "trajectory":
             yield from _alone(node, legacy, port)
-            errors[node.stage] = bounds.free_running(node, legacy.arrays, errors, legacy.dtype)
+            errors[node.stage] = bounds.free_running(node, legacy.arrays, port.arrays, errors, legacy.dtype)
             allowed = _semantic_or(errors[node.stage], expected)
             yield measure(node.stage, Check.FREE, expected=expected, actual=actual, bound=allowed)
 

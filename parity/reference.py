@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import DTypeLike
 
 from parity.errors import ParityError
 from parity.graph import Graph, Node
@@ -132,21 +133,22 @@ def compute(node: Node, values: Values) -> np.ndarray:
     return np.asarray(OPERATIONS[node.operation](*inputs, **node.attributes), dtype=np.float64)
 
 
-def evaluate(nodes: Graph | list[Node], given: Values) -> dict[str, np.ndarray]:
-    """All stages from the given ones, in float64."""
+def evaluate(nodes: Graph | list[Node], given: Values, dtype: DTypeLike = np.float64) -> dict[str, np.ndarray]:
+    """All stages from the given ones, computed in dtype."""
     values: dict[str, np.ndarray] = {}
     for node in nodes:
         if node.operation == "given":
-            values[node.stage] = given[node.stage].astype(np.float64)
+            values[node.stage] = given[node.stage].astype(dtype)
         elif node.operation != "trajectory":
-            values[node.stage] = compute(node, values)
+            inputs = [values[name] for name in node.inputs]
+            values[node.stage] = np.asarray(OPERATIONS[node.operation](*inputs, **node.attributes), dtype)
     return values
 
 
 def trajectory(
-    graph: Graph, given: Values, training: Mapping[str, Any], *, on_step: Callable[[int], None] | None = None
+    graph: Graph, given: Values, training: Mapping[str, Any], dtype: DTypeLike = np.float64
 ) -> dict[str, np.ndarray]:
-    """The float64 truth of many momentum steps: all `trajectory` stages of the graph.
+    """Many momentum steps, computed in dtype: all `trajectory` stages of the graph; in float64, the truth.
 
     Step k uses batch (k - 1) mod batches of the patch list, in list order; the incomplete last batch is dropped.
     v = momentum v - learning_rate gradient; W = W + v.
@@ -154,13 +156,13 @@ def trajectory(
     parameters = [node.stage for node in graph if node.operation == "given" and node.stage.startswith("weight/")]
     gradients = {name: name.replace("weight/", "grad/", 1) for name in parameters}
     needed = graph.ancestors([*gradients.values(), "loss"])
-    state = {name: value.astype(np.float64) for name, value in given.items()}
+    state = {name: value.astype(dtype) for name, value in given.items()}
     velocity = {name: np.zeros_like(state[name]) for name in parameters}
     wanted = [node for node in graph if node.operation == "trajectory"]
     truth: dict[str, np.ndarray] = {}
     losses = []
     for step in range(1, training["steps"] + 1):
-        values = evaluate(_batch_nodes(needed, step, training), state)
+        values = evaluate(_batch_nodes(needed, step, training), state, dtype)
         losses.append(float(values["loss"]))
         for name in parameters:
             velocity[name] = training["momentum"] * velocity[name] - training["learning_rate"] * values[gradients[name]]
@@ -168,9 +170,7 @@ def trajectory(
         for node in wanted:
             if node.attributes.get("step") == step:
                 truth[node.stage] = _step_value(node, losses[-1], velocity, state)
-        if on_step is not None:
-            on_step(step)
-    return truth | {node.stage: np.array(losses) for node in wanted if "step" not in node.attributes}
+    return truth | {node.stage: np.array(losses, dtype) for node in wanted if "step" not in node.attributes}
 
 
 def _batch_nodes(nodes: list[Node], step: int, training: Mapping[str, Any]) -> list[Node]:

@@ -4,22 +4,24 @@ In float64 both sides and the reference agree to 1e-12 of each tensor's maximum.
 gate that flips, so a run is judged as a whole: the port may be no farther from the float64 truth than twice the
 original's own float32 run, distance being the Euclidean one over all parameters at a step, or over the loss curve.
 
-A distance smaller than rounding alone explains is never held against a port: a gradient may err by its own derived
-bound each step, and the sum of k updates by its round-off.
+Two things are never held against a port. A distance that one rounding explains: of the sum of k updates onto a weight,
+of one gradient in a velocity, of each loss in the curve. And the original's luck: where no gate flipped in its run, the
+judge makes a float32 run of its own, and the port may be twice as far as the farther of the two.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from parity import bounds
+from parity import bounds, reference
 from parity.findings import Check, Finding, Verdict, measure
 from parity.graph import Node
 from parity.trace import Record
 
 FACTOR = 2.0
-"""How many times as far from the truth as the original's float32 run the port's may be."""
+"""How many times as far from the truth as a sound float32 run the port's may be."""
 
 Values = Mapping[str, np.ndarray]
 
@@ -42,9 +44,17 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
     for node in nodes:
         groups.setdefault(_group(node), []).append(node)
         yield _sound(node.stage, legacy[node.stage], port[node.stage])
-    unavoidable = _Unavoidable(legacy, truth, errors)
+    rounded = _Rounded(legacy, truth, errors)
     for name, members in groups.items():
-        yield _distance(name, members, legacy, port, truth, unavoidable)
+        yield rounded.finding(name, members, port)
+
+
+def true_trajectory(trace: Record, dtype: str = "float64") -> dict[str, np.ndarray]:
+    """The judge's own run of a trace's many steps; empty when it has none."""
+    given = {node.stage: trace[node.stage] for node in trace.graph if node.operation == "given"}
+    if not any(node.operation == "trajectory" for node in trace.graph):
+        return {}
+    return reference.trajectory(trace.graph, given, trace.manifest["training"], dtype)
 
 
 def _semantic(stage: str, expected: np.ndarray, actual: np.ndarray, truth: np.ndarray) -> Iterator[Finding]:
@@ -65,63 +75,60 @@ def _group(node: Node) -> str:
     return "loss/curve" if kind == "loss" else f"step/{node.attributes['step']:04d}/{kind}"
 
 
-def _distance(
-    name: str, members: list[Node], legacy: Record, port: Record, truth: Values, unavoidable: "_Unavoidable"
-) -> Finding:
-    def from_truth(side: Values) -> float:
-        return float(np.sqrt(sum(np.sum((side[n.stage].astype(np.float64) - truth[n.stage]) ** 2) for n in members)))
-
-    own, distance = from_truth(legacy.arrays), from_truth(port.arrays)
-    rounding = float(np.sqrt(sum(np.sum(unavoidable(node) ** 2) for node in members)))
-    allowed = max(FACTOR * own, rounding)
-    size = float(np.sqrt(sum(np.sum(truth[node.stage] ** 2) for node in members)))
-    share = distance / allowed if allowed else (0.0 if not distance else np.inf)
-    # NaN is over every bound
-    verdict = (Verdict.PASS if allowed < size else Verdict.VACUOUS) if share <= 1 else Verdict.FAIL
-    message = (
-        f"{name} {legacy.dtype}: distance from the float64 truth legacy {own:.3g}, port {distance:.3g}; allowed "
-        f"{allowed:.3g} (twice the legacy's, or {rounding:.3g} of rounding), of {size:.3g}"
-    )
-    return Finding(name, Check.TRUTH, verdict, message, share, sum(legacy[node.stage].size for node in members))
+def _norm(values: Values, members: list[Node], truth: Values | None = None) -> float:
+    """The Euclidean length of the stages together, or their distance from the truth."""
+    parts = [values[n.stage].astype(np.float64) - (0.0 if truth is None else truth[n.stage]) for n in members]
+    return float(np.sqrt(sum(np.sum(part**2) for part in parts)))
 
 
-class _Unavoidable:
-    """To first order, per element, what rounding alone may do to a stage after k steps.
-
-    A gradient errs by B each step, so a velocity by learning_rate B min(k, 1 / (1 - momentum)), a weight by k times
-    that and by the round-off of k sums; a loss by its own round-off and by its slope times the weights' error.
-    """
+class _Rounded:
+    """How far sound float32 runs are from the truth."""
 
     def __init__(self, legacy: Record, truth: Values, errors: Values) -> None:
         self._legacy, self._truth, self._errors = legacy, truth, errors
         self._training: Mapping[str, Any] = legacy.manifest["training"]
-        self._unit = bounds.unit_roundoff(legacy.dtype)
-        given = [node.stage for node in legacy.graph if node.operation == "given"]
-        self._parameters = [stage.removeprefix("weight/") for stage in given if stage.startswith("weight/")]
 
-    def __call__(self, node: Node) -> np.ndarray:
-        """The error of a trajectory stage, in its shape."""
-        kind, _, parameter = str(node.attributes["of"]).partition("/")
-        if kind == "loss":
-            steps = (
-                np.arange(1, self._training["steps"] + 1) if "step" not in node.attributes else node.attributes["step"]
-            )
-            return np.asarray(self._errors["loss"] + self._slope * np.asarray(steps, float))
-        return (
-            self._velocity(parameter, node.attributes["step"]) if kind == "velocity" else self._weight(node, parameter)
+    @cached_property
+    def _own_run(self) -> Values:
+        """The judge's float32 run, made only when it is needed."""
+        return true_trajectory(self._legacy, "float32")
+
+    def finding(self, name: str, members: list[Node], port: Record) -> Finding:
+        """Whether the port's run is near enough to the truth in a group of stages."""
+        runs = {"legacy": _norm(self._legacy.arrays, members, self._truth)}
+        distance, rounding = _norm(port.arrays, members, self._truth), self._one_rounding(members)
+        if not distance <= max(FACTOR * runs["legacy"], rounding):
+            runs["numpy"] = _norm(self._own_run, members, self._truth)
+        allowed = max(FACTOR * max(runs.values()), rounding)
+        share = distance / allowed if allowed else (0.0 if distance == 0 else np.inf)
+        size = _norm(self._truth, members)
+        told = ", ".join(f"{run} {value:.3g}" for run, value in {**runs, "port": distance}.items())
+        message = (
+            f"{name} {self._legacy.dtype}: distance from the float64 truth {told}; allowed {allowed:.3g} (twice a sound "
+            f"run's, or {rounding:.3g} of one rounding), of {size:.3g}"
         )
+        elements = sum(self._legacy[node.stage].size for node in members)
+        return Finding(name, Check.TRUTH, _verdict(share, allowed < size), message, share, elements)
 
-    def _velocity(self, parameter: str, step: int) -> np.ndarray:
-        kept = min(step, 1 / (1 - self._training["momentum"]))
-        return np.asarray(self._training["learning_rate"] * kept * self._errors[f"grad/{parameter}"])
+    def _one_rounding(self, members: list[Node]) -> float:
+        """The distance that one rounding explains."""
+        return float(np.sqrt(sum(np.sum(self._rounding(node) ** 2) for node in members)))
 
-    def _weight(self, node: Node, parameter: str) -> np.ndarray:
-        step = node.attributes["step"]
-        summed = bounds.sum_factor(step) * self._unit * np.abs(self._truth[node.stage])
-        return np.asarray(summed + step * self._velocity(parameter, step))
+    def _rounding(self, node: Node) -> np.ndarray:
+        kind, _, parameter = str(node.attributes["of"]).partition("/")
+        truth = np.abs(self._truth[node.stage])
+        match kind:
+            case "loss":
+                return np.broadcast_to(self._errors["loss"], truth.shape)
+            case "velocity":
+                return np.asarray(self._training["learning_rate"] * self._errors[f"grad/{parameter}"])
+            case _:
+                factor = bounds.sum_factor(node.attributes["step"])
+                return np.asarray(factor * bounds.unit_roundoff(self._legacy.dtype) * truth)
 
-    @property
-    def _slope(self) -> float:
-        """What the loss may err by for each step that the weights have made."""
-        slopes = [np.sum(np.abs(self._legacy[f"grad/{p}"]) * self._velocity(p, 1)) for p in self._parameters]
-        return float(sum(slopes) / (1 - self._training["momentum"]))
+
+def _verdict(share: float, allowed_below_size: bool) -> Verdict:
+    """FAIL over the bound, and for NaN; VACUOUS where the bound is as large as the thing itself."""
+    if not share <= 1:
+        return Verdict.FAIL
+    return Verdict.PASS if allowed_below_size else Verdict.VACUOUS

@@ -20,10 +20,10 @@ PROBES = ("initial", "scaled", "trained")
 DTYPES = ("float64", "float32")
 SIDES_PX: Mapping[str, tuple[int, int]] = {"initial": (33, 33), "scaled": (25, 25), "trained": (29, 27)}
 SMALL_PX = (19, 18)
-BATCH = 3
-PATCHES = 7  # two batches and an incomplete last one
+BATCH, SMALL_BATCH = 3, 2
+BATCHES = 2  # and an incomplete last one
 STEPS = 200
-RECORDED = (1, 2, STEPS)
+RECORDED = (1, 2, STEPS)  # float64 shows what a step means; float32 how rounding grows, after the last
 STORED = 1000.0  # the original divides every channel by it, so a stored 1000 is a 1 the network sees
 TARGETS_STORED = (-300.0, 900.0)  # on both sides of any output
 
@@ -69,12 +69,12 @@ def make_request(case: Case, path: Path, *, trained: Mapping[str, np.ndarray] | 
     random = np.random.RandomState(sorted(VARIANTS).index(case.variant) * len(PROBES) + PROBES.index(case.probe))
     seed = int(random.get_state()[1][0])
     channels = VARIANTS[case.variant]
-    side = SMALL_PX if case.small else SIDES_PX[case.probe]
+    side, batch = (SMALL_PX, SMALL_BATCH) if case.small else (SIDES_PX[case.probe], BATCH)
     if case.probe == "trained":
         arrays = dict(trained or {})
     else:
         weights = initial_weights if case.probe == "initial" else scaled_weights
-        arrays = {**weights(random, len(channels)), **patches(random, side)}
+        arrays = {**weights(random, len(channels)), **patches(random, side, BATCHES * batch + 1)}
     manifest = {
         "kind": "network",
         "probe": case.probe,
@@ -86,8 +86,8 @@ def make_request(case: Case, path: Path, *, trained: Mapping[str, np.ndarray] | 
         "seed": seed,
         "training": {
             "steps": STEPS,
-            "recorded": [STEPS] if case.small else list(RECORDED),
-            "batch_size": BATCH,
+            "recorded": list(RECORDED) if case.dtype == "float64" and not case.small else [STEPS],
+            "batch_size": batch,
             "learning_rate": 0.005,
             "momentum": 0.9,
         },
@@ -133,16 +133,16 @@ def scaled_weights(random: np.random.RandomState, channels: int) -> dict[str, np
     return arrays
 
 
-def patches(random: np.random.RandomState, side_px: tuple[int, int]) -> dict[str, np.ndarray]:
+def patches(random: np.random.RandomState, side_px: tuple[int, int], count: int) -> dict[str, np.ndarray]:
     """The patch list: one of tags and ramps, one of zeros with one bright pixel, the others noise."""
     rows, cols = side_px
-    raw = _normal(random, (PATCHES, len(Band), rows, cols), STORED / 2)
+    raw = _normal(random, (count, len(Band), rows, cols), STORED / 2)
     ramp = np.arange(rows)[:, None] * 8.0 - np.arange(cols)[None, :] * 5.0
     raw[0] = [ramp * (1 + band % 3) + 100.0 * (band + 1) for band in Band]
     raw[1] = 0.0
     raw[1, :, rows - 2, 7] = [STORED * (1 + band / 4) for band in Band]  # off the diagonal and near an edge
     inner = (rows - 2 * BORDER_PX, cols - 2 * BORDER_PX)
     low, high = TARGETS_STORED
-    targets = low + (high - low) * random.random_sample((PATCHES, 1, *inner))
+    targets = low + (high - low) * random.random_sample((count, 1, *inner))
     targets[1, 0, : (inner[0] + 1) // 2, : inner[1] // 2] = 0.0  # ties, where the output is exactly 0
     return {"patches/raw": raw, "targets/raw": targets}

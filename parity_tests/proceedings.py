@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.compare import Comparison, compare, true_trajectory
+from parity.compare import Comparison, compare
 from parity.docket import Docket
 from parity.trace import read_request, read_trace
+from parity.trajectories import true_trajectory
 from parity.witness import Witness
 from parity_tests.probes import CASES, DTYPES, RECORDED_CASES, Case, make_request
 from parity_tests.trained_weights import trained_probes

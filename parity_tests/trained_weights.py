@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from parity_tests.probes import PATCHES, SIDES_PX, STORED
+from parity_tests.probes import BATCH, BATCHES, SIDES_PX, STORED
 from port.bands import Band, variant_bands
 from port.dataset import SentinelPatchDataset
 from port.lasagne_weights import from_state
@@ -59,7 +59,7 @@ def _weights(variant: str, stack: BandStack, scene: Scene) -> dict[str, np.ndarr
 
 def _patches(stack: BandStack, scene: Scene) -> dict[str, np.ndarray]:
     """Whole patches cut to the probe set's size, and the target's inner pixels."""
-    inputs, targets = _dataset(stack, scene, tuple(Band)).batch(np.arange(PATCHES))
+    inputs, targets = _dataset(stack, scene, tuple(Band)).batch(np.arange(BATCHES * BATCH + 1))
     rows, cols = SIDES_PX["trained"]
     raw = inputs.numpy()[:, :, :rows, :cols] * STORED
     inner = targets.numpy()[:, :, : rows - 2 * BORDER_PX, : cols - 2 * BORDER_PX] * STORED
