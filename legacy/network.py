@@ -13,6 +13,11 @@ from legacy.compat import import_lasagne
 
 lasagne = import_lasagne()
 
+# Theano merges rectify's 0.5 * (x + |x|) with x = convolution + bias into one sum, in an order that differs from one
+# release to the next: |x| + convolution + bias leaves a rounding residue where x < 0. Without these two every
+# sum is grouped as written, and rectify is exact. The update keeps them: there they turn Lasagne's (w + v) - w into v.
+REGROUPING = ("local_add_canonizer", "local_add_mul_fusion")
+
 
 class Network(object):
     """Compiled for one set of filter shapes, one dtype, one output and one rate; takes new weights without recompiling.
@@ -30,12 +35,14 @@ class Network(object):
         self.stages = self._forward(weights)
         self.parameters = lasagne.layers.get_all_params(self.last)
         self._backward()
-        loss = self.stages["loss"]
-        updates = lasagne.updates.momentum(loss, self.parameters, dtype.type(learning_rate), dtype.type(momentum))
+        gradients = [parameter.type() for parameter in self.parameters]
+        updates = lasagne.updates.momentum(gradients, self.parameters, dtype.type(learning_rate), dtype.type(momentum))
         self.velocities = [variable for variable in updates if variable not in self.parameters]
-        inputs = [self.batch, self.target]
-        self._observe = theano.function(inputs, list(self.stages.values()))
-        self._step = theano.function(inputs, loss, updates=updates)
+        inputs, mode = [self.batch, self.target], theano.compile.get_default_mode().excluding(*REGROUPING)
+        self._observe = theano.function(inputs, list(self.stages.values()), mode=mode)
+        needed = [self.stages["loss"]] + [self.stages[name] for name in self._gradient_names(weights)]
+        self._differentiate = theano.function(inputs, needed, mode=mode)
+        self._update = theano.function(gradients, updates=updates)
 
     def _forward(self, weights):
         """Return the stages from conv1/pre to loss; each layer is a linear Conv2DLayer and its own NonlinearityLayer."""
@@ -70,6 +77,10 @@ class Network(object):
         wanted["grad/input"] = self.batch
         self.stages.update(zip(wanted, T.grad(self.stages["loss"], list(wanted.values()))))
 
+    @staticmethod
+    def _gradient_names(weights):
+        return [name.replace("weight/", "grad/", 1) for name in weights]
+
     def reset(self, weights):
         """Set the parameters to ``weights`` and the velocities to zero."""
         for parameter, velocity, value in zip(self.parameters, self.velocities, weights.values()):
@@ -82,7 +93,9 @@ class Network(object):
 
     def step(self, batch, target):
         """Return the loss of one batch, of shape (), then update: v = momentum * v - learning_rate * g, w = w + v."""
-        return self._step(batch, target)
+        results = self._differentiate(batch, target)
+        self._update(*results[1:])
+        return results[0]
 
     def state(self):
         """Return (velocities, weights): two lists of arrays in the order of the weights given."""
