@@ -1,0 +1,170 @@
+"""A witness that runs legacy/ anew: how any environment of it is asked, and what it must answer."""
+
+import json
+import os
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from parity.errors import TraceError, WitnessError
+from parity.trace import read_trace
+from parity.witness_process import Say, silent
+
+ROOT = Path(__file__).resolve().parent.parent
+"""Where legacy/ and Dockerfile.legacy stand."""
+START_S, PAIR_S = 300.0, 120.0
+"""Allowed to start and compile, and for each request: about ten times what either takes on one core."""
+MEMORY_MB = 8192
+"""Address space a witness may take; it needs less than 2 GB for the requests of the parity run."""
+
+
+@dataclass
+class LiveWitness(ABC):
+    """Theano and Lasagne in an environment of their own.
+
+    Attributes:
+        reasons: why each better witness could not be had.
+        threads: BLAS threads.
+        say: takes each line of progress.
+    """
+
+    reasons: tuple[str, ...] = ()
+    threads: int = 1
+    say: Say = silent
+    stack: Mapping[str, str] = field(default_factory=dict, init=False)
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name that the manifest of its traces gives."""
+
+    @property
+    def description(self) -> str:
+        """One line: its name and what runs there; the versions are known once prepared."""
+        told = [f"{key} {self.stack[key]}" for key in ("python", "theano", "lasagne", "numpy") if key in self.stack]
+        return f"{self.name} ({', '.join(told)})" if told else self.name
+
+    def prepare(self) -> None:
+        """Make the environment where it is missing, and see once that it works.
+
+        Raises:
+            WitnessError: it cannot be made, or does not work.
+        """
+        self._make()
+        told = self._home() / "stack.json"
+        if not told.is_file():
+            with tempfile.TemporaryDirectory(dir=cache()) as exchange:
+                lines = self._launch(
+                    ["legacy.stack"], Path(exchange), what=f"{self.name}: first start", timeout_s=START_S
+                )
+            told.write_text(self._stack(lines))
+        self.stack = json.loads(told.read_text())
+
+    def _stack(self, lines: Sequence[str]) -> str:
+        """The JSON of the stack, the last of the lines that the first start wrote."""
+        try:
+            return json.dumps(json.loads(lines[-1]))
+        except (IndexError, ValueError) as error:
+            raise WitnessError(f"{self.name}: first start: wrote {lines[-1:]}, expected its stack as JSON") from error
+
+    def record(self, pairs: Sequence[tuple[Path, Path]], *, timeout_s: float | None = None) -> None:
+        """Record a trace for each (request, trace) pair of paths, all in one process.
+
+        Raises:
+            WitnessError: a request is refused, the witness hangs or dies, or a trace is not sound; none is left then.
+        """
+        allowed = START_S + PAIR_S * len(pairs) if timeout_s is None else timeout_s
+        with tempfile.TemporaryDirectory(dir=cache()) as folder:
+            exchange = Path(folder)
+            names = [(f"{index:03}-{request.name}", f"{index:03}.npz") for index, (request, _) in enumerate(pairs)]
+            for (request, _), (copy, _) in zip(pairs, names, strict=True):
+                shutil.copyfile(request, exchange / copy)
+            self._launch(
+                ["legacy.record", *(self._inside(exchange, name) for pair in names for name in pair)],
+                exchange, what=f"{self.name}: {len(pairs)} requests", timeout_s=allowed,
+            )  # fmt: skip
+            for copy, trace in names:
+                self._check(exchange / copy, exchange / trace)
+            for (_, destination), (_, trace) in zip(pairs, names, strict=True):
+                destination.parent.mkdir(parents=True, exist_ok=True)
+                beside = destination.with_name(f".{destination.name}.{os.getpid()}")
+                shutil.copyfile(exchange / trace, beside)
+                beside.replace(destination)
+
+    def _check(self, request: Path, trace: Path) -> None:
+        try:
+            record = read_trace(trace)
+        except TraceError as error:
+            raise WitnessError(f"{self.name}: wrote no sound trace of {request.name}: {error}") from error
+        expected = {"side": "legacy", "witness": self.name, "request_sha256": file_sha256(request)}
+        actual = {key: record.manifest.get(key) for key in expected}
+        if actual != expected:
+            raise WitnessError(f"{self.name}: the trace of {request.name} tells {actual}, expected {expected}")
+
+    def _settings(self, compiled: str, blas: str) -> dict[str, str]:
+        """The environment variables of the witness: one place for compiled code, none of the user's Theano settings."""
+        return {
+            "LEGACY_WITNESS": self.name,
+            "LEGACY_MEMORY_MB": str(MEMORY_MB),
+            "OMP_NUM_THREADS": str(self.threads),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore::UserWarning",  # Lasagne 0.1 says image_shape where Theano now says input_shape
+            "THEANORC": os.devnull,
+            "THEANO_FLAGS": f"device=cpu,openmp=False,base_compiledir={compiled},{blas}",
+        } | openblas_kernels()
+
+    @abstractmethod
+    def _make(self) -> None:
+        """Make the environment where it is missing."""
+
+    @abstractmethod
+    def _home(self) -> Path:
+        """The directory in the cache that belongs to just this environment."""
+
+    @abstractmethod
+    def _inside(self, exchange: Path, name: str) -> str:
+        """The path that a file of the exchange directory has for the witness."""
+
+    @abstractmethod
+    def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:
+        """Run `python -m` module with its arguments there, and return its last lines."""
+
+
+def cache() -> Path:
+    """The user's own directory for what can be made again: $SAR2NDVI_CACHE, or below $XDG_CACHE_HOME or ~/.cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(os.environ.get("SAR2NDVI_CACHE") or Path(home) / "sar2ndvi").resolve()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def openblas_kernels(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """OPENBLAS_CORETYPE, as the user set it, else Haswell on a CPU with AVX2.
+
+    The OpenBLAS of these stacks (0.2.18 to 0.3.17) do not know CPUs younger than themselves: they fall back to slow
+    kernels, or take AVX-512 ones that are known to compute wrongly.
+    """
+    chosen = os.environ.get("OPENBLAS_CORETYPE")
+    if not chosen and cpuinfo.is_file() and " avx2 " in cpuinfo.read_text():
+        chosen = "Haswell"
+    return {"OPENBLAS_CORETYPE": chosen} if chosen else {}
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def key(*parts: str | Path) -> str:
+    """A short name for all that is given: of a path its bytes."""
+    digest = sha256()
+    for part in parts:
+        content = part.read_bytes() if isinstance(part, Path) else part.encode()
+        digest.update(sha256(content).digest())
+    return digest.hexdigest()[:16]

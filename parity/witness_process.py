@@ -1,0 +1,82 @@
+"""A foreign program, run with a limit on its time: its lines are passed on as they come, its end is checked."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from parity.errors import WitnessError
+
+Say = Callable[[str], None]
+"""Takes one line of progress."""
+TAIL_LINES = 12
+
+
+def silent(_line: str) -> None:
+    """Drop a line of progress."""
+
+
+def run(
+    command: Sequence[str],
+    *,
+    what: str,
+    timeout_s: float,
+    say: Say = silent,
+    env: Mapping[str, str] | None = None,
+    stop: Callable[[], None] | None = None,
+) -> list[str]:
+    """Run a command to its end and return the last lines it wrote, on either stream.
+
+    Args:
+        command: the program and its arguments; it gets no input.
+        what: what it does, for the message.
+        timeout_s: after so many seconds it and its children are killed.
+        say: takes each line.
+        env: its whole environment; ours when None.
+        stop: ends what killing the command leaves running (a container).
+
+    Raises:
+        WitnessError: it cannot be started, takes too long or ends with an exit code other than 0.
+    """
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    late = threading.Event()
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", env=env, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise WitnessError(f"{what}: {command[0]} cannot be started ({error})") from error
+    timer = threading.Timer(timeout_s, _end, (process, late))
+    timer.start()
+    try:
+        for line in process.stdout or ():
+            tail.append(line.rstrip())
+            say(tail[-1])
+        code = process.wait()
+    finally:
+        timer.cancel()
+        if process.poll() is None or late.is_set():
+            _kill(process)
+            if stop is not None:
+                stop()
+    if late.is_set() or code != 0:
+        end = f"no end after {timeout_s:g} s" if late.is_set() else f"exit code {code}"
+        raise WitnessError(f"{what}: {end}; it wrote last: {' | '.join(tail) or 'nothing'}")
+    return list(tail)
+
+
+def _end(process: subprocess.Popen[str], late: threading.Event) -> None:
+    """Note that it took too long, and kill it."""
+    late.set()
+    _kill(process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End the process and its children, which share its session."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
