@@ -86,9 +86,9 @@ def measure(stage: str, check: Check, *, expected: np.ndarray, actual: np.ndarra
         counts = f"{broken['legacy']} elements of the legacy, {broken['port']} of the port"
         message = f"{stage} {_kind(expected)}: NaN or infinite in {counts}"
         return Finding(stage, check, Verdict.FAIL, message)
-    error = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    error = np.asarray(np.abs(actual.astype(np.float64) - expected.astype(np.float64)))
     share = _shares(error, bound)
-    over = int((error > bound).sum())
+    over = int((~(error <= bound)).sum())  # a bound that is NaN allows nothing
     largest = float(share.max(initial=0.0))
     sound = Verdict.VACUOUS if _proves_nothing(expected, bound) else Verdict.PASS
     message = _message(stage, expected, actual, share, over) if error.size else f"{stage}: no elements"
