@@ -5,9 +5,9 @@ point one way grow with the square root, so an element is allowed min(6 sqrt(n),
 selection, correctly rounded division and rectifying leave no room: their bound is 0.
 
 `rounding` is what one operation may add on given inputs (teacher-forced); `propagated` is what errors of the inputs
-may become (free-running), worst case. A gate or sign may fall differently in two sound programs where its argument is
-within its own error of 0, which is judged where that argument is computed; what follows from the decisions that did
-differ is allowed after them.
+become (free-running): those of different elements are independent, so their squares add, by the same reasoning as the
+square root of n. A gate or sign may fall differently in two sound programs where its argument is within its own error of
+0, which is judged where that argument is computed; what follows from the decisions that did differ is allowed.
 """
 
 import math
@@ -84,7 +84,7 @@ def rounding(node: Node, values: reference.Values, dtype: np.dtype[Any]) -> Boun
 
 
 def propagated(node: Node, expected: reference.Values, actual: reference.Values, errors: reference.Values) -> Bound:
-    """Per element, what two programs may differ by at this stage because its inputs differ.
+    """Per element, what two programs may differ by at this stage because its inputs differ, to first order.
 
     Args:
         node: the stage.
@@ -92,37 +92,37 @@ def propagated(node: Node, expected: reference.Values, actual: reference.Values,
         actual: the port's, of which only the decisions (gates, signs) are used.
         errors: what the inputs may differ by, in their shapes.
     """
-    given = [errors[name] for name in node.inputs]
-    if not any(error.any() for error in given):
+    given = [errors[name] ** 2 for name in node.inputs]
+    if not any(square.any() for square in given):
         return np.zeros(expected[node.stage].shape)
-    inputs = [np.abs(expected[name].astype(np.float64)) for name in node.inputs]
+    inputs = [expected[name].astype(np.float64) ** 2 for name in node.inputs]
+    operation = reference.OPERATIONS[node.operation]
     match node.operation:
         case "convolution_valid":
             (images, W, _), (images_error, W_error, b_error) = inputs, given
-            through_images = reference.convolution_valid(images_error, W + W_error, b_error)
-            return through_images + (
-                reference.convolution_valid(images, W_error, 0 * b_error) if W_error.any() else 0.0
-            )
+            squares = operation(images_error, W, b_error)
+            if W_error.any():
+                squares = squares + operation(images, W_error, 0 * b_error)
         case "convolution_valid_gradient_weights" | "convolution_valid_gradient_input":
-            # both are linear in each argument: f(a, b) with |da|, |db| gives f(da, b + db) + f(a, db)
             (first, second), (first_error, second_error) = inputs, given
-            bilinear = reference.OPERATIONS[node.operation]
-            through_second = bilinear(first, second_error)
-            return np.asarray(through_second) + (
-                bilinear(first_error, second + second_error) if first_error.any() else 0.0
-            )
-        case "rectify":
-            return given[0]
+            squares = operation(first, second_error)
+            if first_error.any():
+                squares = squares + operation(first_error, second)
         case "rectify_gradient":
             gate, other = (_gate(side[node.inputs[0]], **node.attributes) for side in (expected, actual))
-            return np.asarray(np.maximum(gate, other) * given[1] + np.abs(gate - other) * inputs[1])
+            squares = np.maximum(gate, other) ** 2 * given[1] + (gate - other) ** 2 * inputs[1]
         case "mean_absolute_error":
-            return np.asarray((given[0] + given[1]).mean())
+            squares = (given[0] + given[1]).sum() / given[0].size ** 2
         case "mean_absolute_error_gradient":
             sign, other = (np.sign(side[node.inputs[0]] - side[node.inputs[1]]) for side in (expected, actual))
-            return np.asarray(np.abs(sign - other) / sign.size, dtype=np.float64)
-        case _:  # rows, select, identity, bias_gradient, divide: linear with coefficients of one sign
-            return np.asarray(reference.OPERATIONS[node.operation](*given, **node.attributes))
+            squares = ((sign - other) / sign.size) ** 2
+        case "rectify":
+            squares = given[0]
+        case "divide":
+            squares = given[0] / node.attributes["divisor"] ** 2
+        case _:  # rows, select, identity, bias_gradient: sums of the elements themselves
+            squares = operation(*given, **node.attributes)
+    return np.asarray(np.sqrt(squares), dtype=np.float64)
 
 
 def _gate(before: np.ndarray, *, at_zero: float) -> np.ndarray:
@@ -134,7 +134,7 @@ def free_running(
     node: Node, expected: reference.Values, actual: reference.Values, errors: reference.Values, dtype: np.dtype[Any]
 ) -> Bound:
     """Per element, what two programs may differ by at this stage when each ran on its own results so far."""
-    return np.asarray(propagated(node, expected, actual, errors) + rounding(node, expected, dtype))
+    return np.asarray(np.hypot(propagated(node, expected, actual, errors), rounding(node, expected, dtype)))
 
 
 def semantic(expected: np.ndarray) -> Bound:

@@ -4,8 +4,8 @@ In float64 both sides and the reference agree to 1e-12 of each tensor's maximum.
 gate that flips, so a run is judged as a whole: the port may be no farther from the float64 truth than twice the
 original's own float32 run, distance being the Euclidean one over all parameters at a step, or over the loss curve.
 
-Two things are never held against a port. A distance that one rounding explains: of the sum of k updates onto a weight,
-of one gradient in a velocity, of each loss in the curve. And the original's luck: where no gate flipped in its run, the
+Two things are never held against a port. A distance that one rounding explains: of one gradient and of the sum of k
+updates in a weight, of one gradient in a velocity, of each loss in the curve. And the original's luck: where no gate flipped in its run, the
 judge makes a float32 run of its own, and the port may be twice as far as the farther of the two.
 """
 
@@ -124,7 +124,8 @@ class _Rounded:
                 return np.asarray(self._training["learning_rate"] * self._errors[f"grad/{parameter}"])
             case _:
                 factor = bounds.sum_factor(node.attributes["step"])
-                return np.asarray(factor * bounds.unit_roundoff(self._legacy.dtype) * truth)
+                summed = factor * bounds.unit_roundoff(self._legacy.dtype) * truth
+                return np.asarray(summed + self._training["learning_rate"] * self._errors[f"grad/{parameter}"])
 
 
 def _verdict(share: float, allowed_below_size: bool) -> Verdict:
