@@ -1,6 +1,5 @@
 """A scene is one folder of single-band GeoTIFFs on one grid: VH, VV, NDVI and MASK of three dates, and one DEM."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,17 +10,11 @@ from jaxtyping import Bool, Float32, UInt8
 
 from port.bands import SOURCES, TARGET_SOURCE, Band, Source
 from port.errors import SceneError
+from port.layout import ALL_SOURCES, TRIPLE, dates_in, file_name, suffix_in
 from port.rasters import Grid, Raster
 from port.regions import Region
 
-_NAME = re.compile(r"(?:(?P<date>[0-9]{3})_(?P<kind>VH|VV|NDVI|MASK)|(?P<dem>DEM))(?P<suffix>.*)\.tif")
-_DATED_KINDS = ("VH", "VV", "NDVI", "MASK")
-_DEM = Source("DEM", None)
-_TRIPLE = (0, 1, 2)
 _STRIP_PX = 256  # rows read at once where a whole scene is passed over
-
-ALL_SOURCES = (*(Source(kind, offset) for offset in _TRIPLE for kind in _DATED_KINDS), _DEM)
-"""The 13 files of a triple."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +41,13 @@ class Scene:
             SceneError: a file is missing or unreadable, two suffixes, or files that differ in shape, CRS or transform.
         """
         folder = Path(directory)
-        suffix = _suffix(folder)
+        suffix = suffix_in(folder)
         paths = {source: folder / file_name(source, first_date, suffix) for source in ALL_SOURCES}
         missing = [path.name for path in paths.values() if not path.is_file()]
         if missing:
             raise SceneError(
                 f"{folder} lacks {', '.join(missing)}: {len(missing)} of the 13 files of dates {first_date} to "
-                f"{first_date + 2}; add them, or choose another --first-date (dates present: {_dates_present(folder)})"
+                f"{first_date + 2}; add them, or choose another --first-date (dates present: {dates_in(folder)})"
             )
         rasters = {source: Raster.open(path) for source, path in paths.items()}
         grid = _common_grid(rasters)
@@ -101,10 +94,10 @@ class Scene:
 
     def masks(self, region: Region) -> Bool[np.ndarray, "3 row col"]:
         """True where a pixel is invalid at t-1, t, t+1: MASK is not 0, or a band of that date is no-data."""
-        masks = np.stack([self.rasters[Source("MASK", offset)].read(region) != 0 for offset in _TRIPLE])
+        masks = np.stack([self.rasters[Source("MASK", offset)].read(region) != 0 for offset in TRIPLE])
         for source, raster in self.rasters.items():
             if raster.nodata is not None and source.kind != "MASK":
-                dates = _TRIPLE if source.date_offset is None else (source.date_offset,)
+                dates = TRIPLE if source.date_offset is None else (source.date_offset,)
                 masks[list(dates)] |= raster.is_nodata(raster.read(region))
         return masks
 
@@ -125,51 +118,6 @@ class Scene:
         if raster.grid.shape != self.shape:
             raise SceneError(f"{path} has shape {raster.grid.shape}, the scene {self.shape}; remove or replace it")
         return raster.read(region).astype(np.uint8)
-
-
-def file_name(source: Source, first_date: int, suffix: str) -> str:
-    """`00k_KIND<suffix>.tif` for date k, `DEM<suffix>.tif` for the DEM."""
-    if source.date_offset is None:
-        return f"{source.kind}{suffix}.tif"
-    return f"{first_date + source.date_offset:03d}_{source.kind}{suffix}.tif"
-
-
-def _scene_names(folder: Path) -> list[re.Match[str]]:
-    """The names in the folder that follow the layout.
-
-    Raises:
-        SceneError: the folder does not exist, cannot be listed, or holds no such name.
-    """
-    if not folder.is_dir():
-        raise SceneError(f"{folder} is not a folder; give the folder that holds the scene's GeoTIFFs")
-    try:
-        names = sorted(path.name for path in folder.iterdir())
-    except OSError as error:
-        raise SceneError(f"{folder} cannot be listed: {error}; make it readable") from error
-    matches = [match for name in names if (match := _NAME.fullmatch(name))]
-    if not matches:
-        raise SceneError(
-            f"{folder} holds none of the files of a scene among its {len(names)} entries; expected 001_VH.tif, "
-            "001_VV.tif, 001_NDVI.tif, 001_MASK.tif, the same for 002 and 003, and DEM.tif (any one suffix before .tif)"
-        )
-    return matches
-
-
-def _suffix(folder: Path) -> str:
-    """The one suffix between kind and .tif that all files share."""
-    files: dict[str, list[str]] = {}
-    for match in _scene_names(folder):
-        files.setdefault(match["suffix"], []).append(match.string)
-    if len(files) > 1:
-        found = "; ".join(f"{suffix!r}: {len(names)} files such as {names[0]}" for suffix, names in files.items())
-        raise SceneError(
-            f"{folder} holds files of {len(files)} suffixes ({found}), expected one; keep one scene a folder"
-        )
-    return next(iter(files))
-
-
-def _dates_present(folder: Path) -> str:
-    return ", ".join(sorted({match["date"] for match in _scene_names(folder) if match["date"]})) or "none"
 
 
 def _common_grid(rasters: Mapping[Source, Raster]) -> Grid:
@@ -194,7 +142,7 @@ def _common_grid(rasters: Mapping[Source, Raster]) -> Grid:
 
 def _acquisition_dates(rasters: Mapping[Source, Raster]) -> tuple[date | None, date | None, date | None]:
     """DATE tags of the three NDVI files, in ascending order where all are there."""
-    dates = [_date_tag(rasters[Source("NDVI", offset)]) for offset in _TRIPLE]
+    dates = [_date_tag(rasters[Source("NDVI", offset)]) for offset in TRIPLE]
     known = [day for day in dates if day is not None]
     if sorted(set(known)) != known:
         raise SceneError(

@@ -29,15 +29,13 @@ def split_patches(patches: Int[np.ndarray, "patch 2"], recipe: Recipe, *, seed: 
     Raises:
         PatchError: fewer training patches than one batch.
     """
+    permutation = np.random.default_rng(seed).permutation(len(patches))
+    limit, fraction = recipe.patch_limit, recipe.validation_fraction
     if recipe.split == "random":
-        permutation = np.random.default_rng(seed).permutation(len(patches))
-        split = random_split(
-            patches, permutation=permutation, limit=recipe.patch_limit, fraction=recipe.validation_fraction
-        )
+        split = random_split(patches, permutation=permutation, limit=limit, fraction=fraction)
     else:
-        split = block_split(
-            patches[: recipe.patch_limit], side_px=recipe.patch_side_px, fraction=recipe.validation_fraction, seed=seed
-        )
+        drawn = patches[np.sort(permutation[:limit])]
+        split = block_split(drawn, side_px=recipe.patch_side_px, fraction=fraction, seed=seed)
     if len(split.training) < recipe.batch_size:
         raise PatchError(
             f"{len(split.training)} training patches are fewer than one batch of {recipe.batch_size}; "

@@ -20,7 +20,7 @@ from port.bands import NDVI_SCALE, Source
 from port.crops import DAYS, Change, Season, grow
 from port.errors import OutputError, SettingError
 from port.landscape import Landscape, make_landscape, smooth_noise
-from port.scenes import file_name
+from port.layout import file_name
 
 SMALLEST_PX = 17
 """The network's own window: a smaller scene has no pixel that can be predicted."""

@@ -11,8 +11,9 @@ import rasterio
 
 from port.bands import SOURCES, TARGET_SOURCE, Band, Source
 from port.errors import RegionError, SceneError
+from port.layout import ALL_SOURCES
 from port.regions import Region
-from port.scenes import ALL_SOURCES, Scene
+from port.scenes import Scene
 from tests.conftest import SYNTHETIC_SHAPE, Alter
 
 CORNER = Region(0, 40, 0, 50)
