@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
 from port.errors import Sar2NdviError, WeightsError
@@ -99,7 +100,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     tensors = {name: value.contiguous() for name, value in checkpoint.weights.items()}
     tensors |= {_OPTIMISER + key: value.contiguous() for key, value in checkpoint.optimiser.items()}
     with replacing(path) as beside:
-        save_file(tensors, beside)
+        beside.write_bytes(serialised(tensors))
     description = {
         "format": FORMAT,
         "variant": checkpoint.variant,

@@ -130,26 +130,28 @@ def recipe(name: str = "corrected", **switches: Any) -> Recipe:
         raise SettingError(
             f"recipe {name!r} has no switch {unknown[0]!r}; it has {', '.join(Recipe.__dataclass_fields__)}"
         )
-    chosen = replace(RECIPES[name], **given)
-    _check(chosen)
-    return chosen
+    values = {switch: given.get(switch, getattr(RECIPES[name], switch)) for switch in Recipe.__dataclass_fields__}
+    _check(values)
+    return Recipe(**values)
 
 
-def _check(chosen: Recipe) -> None:
+def _check(values: Mapping[str, Any]) -> None:
     """Raise SettingError for a value outside its switch's range."""
     for switch, hint in get_type_hints(Recipe).items():
         allowed = get_args(hint)
-        value = getattr(chosen, switch)
-        if allowed and isinstance(allowed[0], str) and value not in allowed:
-            raise SettingError(f"{switch} is {value!r}; choose one of {', '.join(allowed)}")
+        if allowed and isinstance(allowed[0], str) and values[switch] not in allowed:
+            raise SettingError(f"{switch} is {values[switch]!r}; choose one of {', '.join(allowed)}")
     for switch in ("stride_px", "batch_size", "epochs", "learning_rate"):
-        if not getattr(chosen, switch) > 0:
-            raise SettingError(f"{switch} is {getattr(chosen, switch)}; it must be above 0")
-    if chosen.patch_side_px < 17:
+        if not values[switch] > 0:
+            raise SettingError(f"{switch} is {values[switch]}; it must be above 0")
+    if values["patch_side_px"] < 17:
         raise SettingError(
-            f"patch_side_px is {chosen.patch_side_px}; the network needs at least 17 (an 8-pixel border on each side)"
+            f"patch_side_px is {values['patch_side_px']}; the network needs at least 17 (it loses 8 on each side)"
         )
-    if not 0 <= chosen.validation_fraction < 1:
-        raise SettingError(f"validation_fraction is {chosen.validation_fraction}; it must be at least 0 and below 1")
-    if not 0 <= chosen.momentum < 1:
-        raise SettingError(f"momentum is {chosen.momentum}; it must be at least 0 and below 1")
+    for switch in ("validation_fraction", "momentum"):
+        if not 0 <= values[switch] < 1:
+            raise SettingError(f"{switch} is {values[switch]}; it must be at least 0 and below 1")
+    if values["patch_origin_px"] < 0:
+        raise SettingError(f"patch_origin_px is {values['patch_origin_px']}; it must be at least 0")
+    if values["patch_limit"] is not None and values["patch_limit"] < 1:
+        raise SettingError(f"patch_limit is {values['patch_limit']}; it must be above 0")

@@ -1,0 +1,229 @@
+"""A prediction is the network on the scene: any tiling alike, its halo the original's crop, on the scene's own grid."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+
+from port.bands import Band, variant_bands
+from port.errors import OutputError, RegionError
+from port.network import FusionCNN, initialise, make_network
+from port.normalisation import normalise
+from port.prediction import fed_bands, predict, predictable, write_prediction
+from port.raster_writer import RasterWriter
+from port.recipes import Recipe, recipe
+from port.regions import Region
+from port.scenes import Scene
+
+REGION = Region(30, 81, 21, 90)
+EXACT = {"corrected": recipe(precision="float64"), "published": recipe("published", precision="float64")}
+
+
+def started(variant: str, chosen: Recipe) -> FusionCNN:
+    """A network with PyTorch's start: all of its branches are used."""
+    network = make_network(variant, chosen)
+    initialise(network, "pytorch", torch.Generator().manual_seed(5))
+    return network
+
+
+def whole(
+    scene: Scene, region: Region, chosen: Recipe, *, tile_px: int = 256, variant: str = "SOPTIIp"
+) -> tuple[Region, np.ndarray]:
+    """The predicted pixels as one array of the predictable region, NaN where no tile came."""
+    network = started(variant, chosen)
+    inner = predictable(region, scene.shape, chosen, network.border_px)
+    made = np.full(inner.shape, np.nan)
+    bands = fed_bands(variant, chosen)
+    for tile, pixels in predict(network, scene, bands=bands, recipe=chosen, region=region, tile_px=tile_px):
+        place = tile.relative_to(inner).slices
+        assert np.isnan(made[place]).all()
+        made[place] = pixels.numpy()
+    assert not np.isnan(made).any()
+    return inner, made
+
+
+@pytest.mark.parametrize("tile_px", [7, 16, 33, 64])
+def test_any_tiling_gives_the_same_numbers(tile_px: int, synthetic_scene: Scene) -> None:
+    """Each pixel once, within 1e-12 of the maximum in float64, whatever the tiles."""
+    expected = whole(synthetic_scene, REGION, EXACT["corrected"])[1]
+    actual = whole(synthetic_scene, REGION, EXACT["corrected"], tile_px=tile_px)[1]
+    assert np.abs(actual - expected).max() <= 1e-12 * np.abs(expected).max()
+
+
+def test_a_tile_is_the_network_on_its_window(synthetic_scene: Scene) -> None:
+    """A pixel's value is that of the network on the 17 x 17 normalised pixels around it."""
+    chosen = EXACT["corrected"]
+    inner, made = whole(synthetic_scene, REGION, chosen)
+    network = started("SOPTIIp", chosen)
+    bands = variant_bands("SOPTIIp")
+    for row, col in ((30, 21), (55, 40), (80, 89)):
+        window = Region(row, row + 1, col, col + 1).grown(8)
+        x = normalise(synthetic_scene.channels(window, bands).astype(np.float64), bands, "per-channel")
+        with torch.no_grad():
+            expected = network(torch.from_numpy(x)[None]).item()
+        assert abs(made[row - inner.row_start, col - inner.col_start] - expected) <= 1e-12 * np.abs(made).max()
+
+
+def test_centre_of_the_halo_is_the_crop(synthetic_scene: Scene) -> None:
+    """The original cuts the region first and loses 8 px on each side; what is left equals ours (deviation 12)."""
+    full, halo = whole(synthetic_scene, REGION, EXACT["corrected"])
+    inner, crop = whole(synthetic_scene, REGION, recipe(precision="float64", border="crop"))
+    assert (full, inner) == (REGION, REGION.grown(-8))
+    centre = halo[8:-8, 8:-8]
+    assert np.abs(centre - crop).max() <= 1e-12 * np.abs(crop).max()
+
+
+def test_the_paper_s_region_keeps_its_size() -> None:
+    """470 x 450 px give 470 x 450 with the halo, 454 x 434 where cropped first."""
+    region, shape = Region(530, 1000, 4300, 4750), (5253, 4797)
+    assert predictable(region, shape, recipe("corrected"), 8).shape == (470, 450)
+    assert predictable(region, shape, recipe("original"), 8).shape == (454, 434)
+
+
+def test_edge_of_the_scene_is_not_predicted(synthetic_scene: Scene) -> None:
+    """Of the whole scene, the pixels 8 px or more from its edge."""
+    rows, cols = synthetic_scene.shape
+    found = predictable(synthetic_scene.region, synthetic_scene.shape, recipe(), 8)
+    assert found == Region(8, rows - 8, 8, cols - 8)
+
+
+@pytest.mark.parametrize(
+    ("region", "border", "message"),
+    [
+        (Region(0, 121, 0, 104), "halo", "region 0:121,0:104 is not inside the scene of 120 rows x 104 columns"),
+        (Region(0, 8, 0, 104), "halo", "share no pixel"),
+        (Region(10, 26, 10, 60), "crop", "region 10:26,10:60 has 16 rows x 50 columns, .* at least 17 x 17"),
+    ],
+)
+def test_impossible_regions_are_errors(region: Region, border: str, message: str) -> None:
+    """A region outside, at the edge, or too small to crop is refused with its size."""
+    with pytest.raises(RegionError, match=message):
+        predictable(region, (120, 104), recipe(border=border), 8)
+
+
+def test_training_order_is_fed(synthetic_scene: Scene) -> None:
+    """Recipe corrected feeds VV, VH at t+1 and date t, as trained (deviations 4 and 5)."""
+    assert fed_bands("SOPTIIp", recipe()) == variant_bands("SOPTIIp")
+    assert fed_bands("SAR", recipe()) == (Band.VH_AT, Band.VV_AT)
+
+
+@pytest.mark.parametrize(
+    ("variant", "order"),
+    [
+        ("SOPTII", (0, 1, 2, 3, 5, 4, 6, 7)),
+        ("SOPTIIp", (0, 1, 2, 3, 5, 4, 6, 7, 8)),
+        ("SAR", (0, 1)),
+        ("SARp", (0, 1, 8)),
+        ("SOPTIp", (0, 1, 2, 3, 6, 8)),
+        ("OPTII", (6, 7)),
+    ],
+)
+def test_published_order_is_reproduced(variant: str, order: tuple[int, ...], synthetic_scene: Scene) -> None:
+    """Recipe published estimates what its test script would: the network on those channels, cropped, never negative."""
+    inner, made = whole(synthetic_scene, REGION, EXACT["published"], variant=variant)
+    raw = synthetic_scene.channels(REGION, tuple(map(Band, order))).astype(np.float64)
+    network = started(variant, EXACT["published"])
+    with torch.no_grad():
+        expected = network(torch.from_numpy(raw)[None])[0, 0].numpy()
+    assert inner == REGION.grown(-8)
+    assert np.abs(made - expected).max() <= 1e-12 * np.abs(expected).max()
+    assert made.min() >= 0
+
+
+def test_float32_is_within_its_rounding(synthetic_scene: Scene) -> None:
+    """Float32 differs from float64 by at most the sum of each layer's n u |W| |h|, carried through."""
+    double = whole(synthetic_scene, REGION, EXACT["corrected"])[1]
+    single = whole(synthetic_scene, REGION, recipe())[1]
+    assert np.abs(single - double).max() <= _rounding_bound(synthetic_scene)
+
+
+def _rounding_bound(scene: Scene) -> float:
+    """The largest of a running error bound in the region: e' = |W| e + (n + 3) u (|W| |h| + |b|), at first 2 u |x|."""
+    network = started("SOPTIIp", EXACT["corrected"])
+    bands = variant_bands("SOPTIIp")
+    x = normalise(scene.channels(REGION.grown(8), bands).astype(np.float64), bands, "per-channel")
+    h = torch.from_numpy(x)[None]
+    unit = 2.0**-24
+    error = 2 * unit * h.abs()  # the stored value, and its division
+    with torch.no_grad():
+        for convolution, rectify in ((network.conv1, True), (network.conv2, True), (network.conv3, False)):
+            W, b = convolution.weight.abs(), convolution.bias.abs()
+            terms = W[0].numel() + 3  # the products' sum, the bias, and the weight's own rounding
+            size = torch.nn.functional.conv2d(h.abs(), W, b)
+            error = torch.nn.functional.conv2d(error, W) + terms * unit * size
+            h = convolution(h).relu() if rectify else convolution(h)
+    return error.max().item()
+
+
+def test_geotiff_lies_on_the_scene_s_grid(synthetic_scene: Scene, tmp_path: Path) -> None:
+    """CRS, no-data and a transform that puts the region's corner where it is (deviation 13)."""
+    path = tmp_path / "прогноз.tif"
+    network = started("SOPTIIp", recipe())
+    region = Region(0, 60, 0, 50)
+    written = write_prediction(path, network, synthetic_scene, variant="SOPTIIp", recipe=recipe(), region=region)
+    assert written == region
+    with rasterio.open(path) as file, rasterio.open(synthetic_scene.directory / "002_NDVI.tif") as seen:
+        pixels = file.read(1)
+        assert (file.crs, file.transform, file.dtypes) == (seen.crs, seen.transform, ("float32",))
+        assert np.isnan(file.nodata)
+        assert file.tags()["VARIANT"] == "SOPTIIp"
+    unpredicted = np.isnan(pixels)
+    assert unpredicted[:8].all()
+    assert unpredicted[:, :8].all()
+    assert not unpredicted[8:, 8:].any()
+
+
+def test_cropped_geotiff_is_moved_by_the_border(synthetic_scene: Scene, tmp_path: Path) -> None:
+    """Cropped first, the file begins 8 px further in, and says so in its transform."""
+    path = tmp_path / "p.tif"
+    chosen = recipe("published")
+    network = started("SAR", chosen)
+    written = write_prediction(path, network, synthetic_scene, variant="SAR", recipe=chosen, region=REGION)
+    with rasterio.open(path) as file, rasterio.open(synthetic_scene.directory / "002_NDVI.tif") as seen:
+        assert written == REGION.grown(-8)
+        assert file.shape == written.shape
+        assert file.xy(0, 0) == seen.xy(written.row_start, written.col_start)
+
+
+def test_progress_reaches_its_total(synthetic_scene: Scene, tmp_path: Path) -> None:
+    """Each tile is told once."""
+    told: list[tuple[int, int]] = []
+    write_prediction(
+        tmp_path / "p.tif",
+        started("SAR", recipe()),
+        synthetic_scene,
+        variant="SAR",
+        recipe=recipe(),
+        region=REGION,
+        tile_px=32,
+        on_tile=lambda done, total: told.append((done, total)),
+    )
+    assert told == list(zip(itertools.count(1), [6] * 6, strict=False))
+
+
+def test_an_existing_file_is_kept(synthetic_scene: Scene, tmp_path: Path) -> None:
+    """A prediction never overwrites."""
+    path = tmp_path / "p.tif"
+    path.write_text("mine")
+    with pytest.raises(OutputError, match="exists already"):
+        write_prediction(path, started("SAR", recipe()), synthetic_scene, variant="SAR", recipe=recipe(), region=REGION)
+    assert path.read_text() == "mine"
+
+
+def test_nothing_is_left_of_a_prediction_that_fails(
+    synthetic_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fills up in the middle leaves no file."""
+
+    def full(self: RasterWriter, tile: Region, pixels: np.ndarray) -> None:
+        raise OutputError("no space left")
+
+    monkeypatch.setattr(RasterWriter, "write", full)
+    with pytest.raises(OutputError, match="no space left"):
+        write_prediction(
+            tmp_path / "p.tif", started("SAR", recipe()), synthetic_scene, variant="SAR", recipe=recipe(), region=REGION
+        )
+    assert not list(tmp_path.iterdir())
