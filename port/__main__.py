@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -209,7 +209,7 @@ class StageProgress:
         self._tasks: dict[str, TaskID] = {}
         self._tenths: dict[str, int] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "StageProgress":
         self._bars.start()
         return self
 

@@ -1,0 +1,226 @@
+"""The command line does each job, ends in a line that says what and where, and fails in one paragraph with code 2."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+
+from port.__main__ import main
+from port.errors import SceneError
+from port.lasagne_weights import write_npz
+from port.network import initialise, make_network
+from port.recipes import recipe
+
+TRAIN = ("train", "--epochs", "1", "--batch-size", "4", "--threads", "1")
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> object:
+    """A function that runs a command in an empty folder; gives the exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sar2ndvi", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file such as the public program saves, of variant SOPTIIp."""
+    network = make_network("SOPTIIp", recipe("published"))
+    initialise(network, "pytorch", torch.Generator().manual_seed(0))
+    path = tmp_path_factory.mktemp("weights") / "model_IDSOPTIIp.npz"
+    write_npz(path, network.state_dict())
+    return path
+
+
+def test_train_ends_in_what_and_where(port: object, synthetic_folder: Path, tmp_path: Path) -> None:
+    """Progress by stages, a table of both methods, and a last line that names the folder and its files."""
+    code, out, err = port(*TRAIN, "--data", synthetic_folder, "--variant", "SOPTII", "--seed", 3)
+    assert code == 0
+    assert [word for word in ("train", "predict", "evaluate", "baseline", "summary", "figures") if word in err] == [
+        "train", "predict", "evaluate", "baseline", "summary", "figures",
+    ]  # fmt: skip
+    assert re.search(r"interpolation.*\n.*prediction.*\n.*gain %", out)
+    folder, files = out.splitlines()[-1].split(": ")
+    assert (tmp_path / folder).is_dir()
+    assert sorted(path.name for path in (tmp_path / folder).iterdir()) == files.split(", ")
+
+
+def test_a_run_s_checkpoint_predicts_what_the_run_did(port: object, synthetic_folder: Path, tmp_path: Path) -> None:
+    """`predict` from the checkpoint gives the run's prediction.tif, and `evaluate` its accuracies."""
+    _, said, _ = port(*TRAIN, "--data", synthetic_folder, "--variant", "SOPTII")
+    run = tmp_path / said.splitlines()[-1].split(": ")[0]
+    code, out, _ = port(
+        "predict", "--checkpoint", run / "checkpoint.safetensors", "--data", synthetic_folder, "--region",
+        "72:120,0:104", "--out", "again.tif", "--threads", 1,
+    )  # fmt: skip
+    assert (code, out) == (0, "again.tif: NDVI at t of 72:120,0:104 (48 x 104 px)\n")
+    with rasterio.open(run / "prediction.tif") as mine, rasterio.open("again.tif") as theirs:
+        assert np.array_equal(mine.read(1), theirs.read(1), equal_nan=True)
+        assert mine.transform == theirs.transform
+    code, out, _ = port("evaluate", "--prediction", "again.tif", "--data", synthetic_folder)
+    assert code == 0
+    table = [line.split("│")[3:6] for line in said.splitlines() if "│" in line]
+    assert table == [line.split("│")[3:6] for line in out.splitlines() if "│" in line]
+    assert re.search(r"again.tif: compared with .* on \d+ pixels of 72:120,0:104\n$", out)
+
+
+def test_original_weights_predict(port: object, original: Path, synthetic_folder: Path) -> None:
+    """The public program's .npz, recipe published: the region cropped, never negative, and a word on NDVI's scale."""
+    code, out, err = port(
+        "predict", "--checkpoint", original, "--variant", "SOPTIIp", "--recipe", "published", "--data",
+        synthetic_folder, "--region", "30:80,20:90", "--out", "F.tif",
+    )  # fmt: skip
+    assert (code, out) == (0, "F.tif: NDVI at t of 38:72,28:82 (34 x 54 px)\n")
+    assert "the public program expects NDVI in [-1, 1]" in err
+    with rasterio.open("F.tif") as file:
+        assert file.shape == (34, 54)
+        assert file.read(1).min() >= 0
+
+
+def test_convert_there_and_back(port: object, original: Path) -> None:
+    """.npz to .safetensors and back holds the same arrays."""
+    code, out, _ = port("convert", original, "ours.safetensors", "--variant", "SOPTIIp", "--recipe", "published")
+    assert (code, out) == (0, f"ours.safetensors: weights of variant SOPTIIp, from {original}\n")
+    assert port("convert", "ours.safetensors", "theirs.npz")[0] == 0
+    with np.load(original) as first, np.load("theirs.npz") as last:
+        assert first.files == last.files
+        assert all(np.array_equal(first[name], last[name]) for name in first.files)
+
+
+def test_synth_writes_a_scene(port: object, tmp_path: Path) -> None:
+    """A folder of 14 files of the size asked for."""
+    code, out, _ = port("synth", "scene", "--size", "64x80", "--seed", 2)
+    assert (code, out) == (0, "scene: a synthetic scene of 64 x 80 px, 14 GeoTIFFs\n")
+    with rasterio.open(tmp_path / "scene" / "DEM.tif") as file:
+        assert file.shape == (64, 80)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--variant", "SOPTIII"), "unknown variant 'SOPTIII'; choose one of SAR, SARp"),
+        (("--recipe", "best"), "unknown recipe 'best'; choose one of original"),
+        (("--scaling", "by-1000"), "scaling is 'by-1000'; choose one of per-channel"),
+        (("--epochs", "0"), "epochs is 0; it must be above 0"),
+        (("--test-region", "60:100"), "region '60:100' is not of the form R0:R1,C0:C1"),
+        (("--test-region", "100:130,0:104"), "region 100:130,0:104 is not inside the scene of 120 rows x 104 columns"),
+        (("--first-date", "4"), "lacks 004_VH.tif"),
+        (("--batch-size", "500"), "training patches are fewer than one batch of 500"),
+        (("--patch-side-px", "121"), "a scene of 120 rows x 104 columns is too small for one patch of 121 x 121 px"),
+        (("--data", "nowhere"), "nowhere is not a folder"),
+    ],
+)
+def test_bad_words_are_one_paragraph(
+    words: tuple[str, ...], message: str, port: object, synthetic_folder: Path, tmp_path: Path
+) -> None:
+    """Exit code 2, no traceback, nothing printed as a result, nothing left on disk."""
+    code, out, err = port("train", "--data", synthetic_folder, *words)
+    assert code == 2
+    assert out == ""
+    assert re.fullmatch(r"error: [^\n]+\n", err)
+    assert message in err
+    assert not list(tmp_path.iterdir())
+
+
+def nan_at_start(stored: np.ndarray) -> np.ndarray:
+    """The first pixel is NaN."""
+    changed = stored.copy()
+    changed[0, 0] = np.nan
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("002_VV.tif", {"pixels": lambda stored: stored[:100]}, "(100, 104), 001_VH.tif has (120, 104)"),
+        ("DEM.tif", {"crs": "EPSG:32631"}, "CRS EPSG:32631, 001_VH.tif has EPSG:32630"),
+        ("001_VH.tif", {"pixels": nan_at_start}, "1 NaN or infinite pixels"),
+    ],
+    ids=["shape", "CRS", "NaN"],
+)  # fmt: skip
+def test_bad_scenes_are_one_paragraph(
+    name: str, change: dict[str, object], message: str, port: object, altered: object, tmp_path: Path
+) -> None:
+    """Another shape, another CRS, NaN in a band: both values, exit code 2, nothing left beside the scene."""
+    folder = altered(name, **change)
+    code, out, err = port("train", "--data", folder, "--batch-size", 4)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def test_a_missing_file_is_one_paragraph(port: object, altered: object, tmp_path: Path) -> None:
+    """The file's name, and how many of the 13 are missing."""
+    folder = altered("DEM.tif")
+    (folder / "003_NDVI.tif").unlink()
+    code, out, err = port("train", "--data", folder)
+    assert (code, out) == (2, "")
+    assert "lacks 003_NDVI.tif: 1 of the 13 files of dates 1 to 3" in err
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--variant", "SAR", "--recipe", "published"), "arr_0 (W1) has shape (48, 9, 9, 9), expected (48, 2, 9, 9)"),
+        (("--variant", "SOPTIIp"), "says neither its variant nor its recipe; give --variant"),
+        (("--recipe", "published"), "says neither its variant nor its recipe; give --variant"),
+        (("--variant", "SOPTIIp", "--recipe", "original", "--region", "0:16,0:50"), "region 0:16,0:50 has 16 rows"),
+    ],
+)
+def test_bad_predictions_leave_nothing(
+    words: tuple[str, ...], message: str, port: object, original: Path, synthetic_folder: Path, tmp_path: Path
+) -> None:
+    """A wrong variant, none, or a region too small: exit code 2 and no GeoTIFF."""
+    code, out, err = port("predict", "--checkpoint", original, "--data", synthetic_folder, "--out", "F.tif", *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("convert", "a.npz", "b.npz"), "one must end in .npz (the original's), the other in .safetensors"),
+        (("convert", "a.safetensors", "b.npz"), "cannot read checkpoint a.safetensors: No such file"),
+        (("predict", "--checkpoint", "a.pt", "--data", ".", "--out", "F.tif"), "a.pt ends in '.pt', expected"),
+        (("synth", "s", "--size", "64"), "size '64' is not of the form ROWSxCOLS"),
+        (("synth", "s", "--size", "16x64"), "16 x 64 px is too small"),
+    ],
+)
+def test_other_bad_words_are_one_paragraph(words: tuple[str, ...], message: str, port: object, tmp_path: Path) -> None:
+    """Every command fails alike."""
+    code, out, err = port(*words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --debug the error itself is raised."""
+    monkeypatch.setattr(sys, "argv", ["sar2ndvi", "--debug", "train", "--data", "nowhere"])
+    with pytest.raises(SceneError, match="nowhere is not a folder"):
+        main()
+
+
+def test_module_runs_from_a_shell(tmp_path: Path) -> None:
+    """`python -m port` ends with code 2 and one paragraph, no traceback."""
+    command = [sys.executable, "-m", "port", "train", "--data", str(tmp_path / "nowhere")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
+    assert done.returncode == 2
+    assert re.fullmatch(r"error: .*nowhere is not a folder[^\n]*\n", done.stderr)
+    assert done.stdout == ""
