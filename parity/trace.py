@@ -11,7 +11,6 @@ import os
 import sys
 import uuid
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -149,7 +148,9 @@ def _read(path: Path, expected_format: str) -> Record:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             arrays = _read_entries(file, path)
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, zlib.error) as error:
+    except TraceError:
+        raise
+    except Exception as error:  # zipfile, its codecs and numpy's parser of headers raise a dozen unrelated kinds
         raise TraceError(f"{path}: cannot be read as a trace or request ({error}); record it again") from error
     manifest = _manifest(arrays.pop("manifest", None), path)
     if manifest.get("format") != expected_format:

@@ -79,9 +79,7 @@ def given_entries(seed: int = 7) -> Entries:
     return weights | {"patches/raw": patches, "targets/raw": targets}
 
 
-def run(
-    nodes: Sequence[Node], given: Mapping[str, np.ndarray], dtype: str, *, wrong: Wrong | None = None
-) -> Entries:
+def run(nodes: Sequence[Node], given: Mapping[str, np.ndarray], dtype: str, *, wrong: Wrong | None = None) -> Entries:
     """What a program of that dtype records: each stage from the recorded ones before it, rounded once.
 
     Args:
