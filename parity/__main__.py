@@ -54,11 +54,10 @@ def record(
     name: Annotated[str, typer.Option("--witness", help="container, interpreter, period, recorded or best.")] = "best",
 ) -> None:
     """Run the original on a request, in the best place found; exit 3 if it cannot run."""
-    found = witness.find(name)
     console = Console(stderr=True)
+    found = witness.find(name, say=lambda text: console.print(text, soft_wrap=True, markup=False))
     for reason in found.reasons:
         console.print(reason, soft_wrap=True)
-    found.prepare()
     found.record([(request, trace)])
     console.print(f"{found.name} witness wrote {trace}", soft_wrap=True)
 

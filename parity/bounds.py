@@ -6,8 +6,8 @@ selection, correctly rounded division and rectifying leave no room: their bound 
 
 `rounding` is what one operation may add on given inputs (teacher-forced); `propagated` is what errors of the inputs
 become (free-running): those of different elements are independent, so their squares add, by the same reasoning as the
-square root of n. A gate or sign may fall differently in two sound programs where its argument is within its own error of
-0, which is judged where that argument is computed; what follows from the decisions that did differ is allowed.
+square root of n. A gate or sign may fall differently in two sound programs where its argument is within its own error
+of 0, which is judged where that argument is computed; what follows from the decisions that did differ is allowed.
 """
 
 import math

@@ -117,8 +117,8 @@ def _semantic_or(bound: np.ndarray, expected: np.ndarray) -> np.ndarray:
 def _alone(node: Node, legacy: Record, port: Record) -> Iterator[Finding]:
     """One stage on inputs that both sides share, so that earlier stages cannot be to blame."""
     expected = legacy[node.stage]
-    allowed = bounds.rounding(node, legacy.arrays, legacy.dtype)
     opinion = reference.compute(node, legacy.arrays)
+    allowed = bounds.rounding(node, legacy.arrays, legacy.dtype)
     yield measure(node.stage, Check.REFERENCE, expected=_as_float64(expected), actual=opinion, bound=allowed)
     forced = port.forced.get(node.stage)
     if forced is not None:

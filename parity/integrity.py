@@ -26,6 +26,8 @@ def check_pair(legacy: Record, port: Record, *, request: Record | None = None, r
     """
     return [
         *_same_request(legacy, port, request),
+        *_told_dtype(legacy),
+        *_two_sides(legacy, port),
         *_separate_processes(legacy, port),
         *(finding for side in (legacy, port) for finding in _fresh_code(side, rooms)),
         *_same_stages(legacy, port),
@@ -58,6 +60,26 @@ def _first_difference(legacy: Any, port: Any) -> str:
     return f"{legacy} against {port} of"
 
 
+def _told_dtype(legacy: Record) -> Iterator[Finding]:
+    """Bounds follow from the manifest's dtype, so the legacy's numbers must have it; the port's are held to those."""
+    told = legacy.manifest.get("dtype")
+    if told not in ("float32", "float64"):
+        yield _fail("dtype", f"{legacy.path} tells {told!r}, expected float32 or float64")
+        return
+    for name, array in legacy.arrays.items():
+        if array.dtype.kind == "f" and array.dtype != told:
+            yield _fail("dtype", f"{legacy.path} tells {told}, its entry {name} is {array.dtype}")
+            return
+
+
+def _two_sides(legacy: Record, port: Record) -> Iterator[Finding]:
+    sides = legacy.manifest.get("side"), port.manifest.get("side")
+    if None in sides or sides[0] == sides[1]:
+        yield _fail(
+            "side", f"legacy tells {sides[0]!r}, port {sides[1]!r}; compare the original's trace with the port's"
+        )
+
+
 def _separate_processes(legacy: Record, port: Record) -> Iterator[Finding]:
     processes = [side.manifest.get("process") for side in (legacy, port)]
     ids = [process.get("id") if isinstance(process, Mapping) else None for process in processes]
@@ -70,13 +92,15 @@ def _separate_processes(legacy: Record, port: Record) -> Iterator[Finding]:
 
 
 def _fresh_code(trace: Record, rooms: Path) -> Iterator[Finding]:
-    """The trace's code must be what stands in its room today."""
+    """The trace's code must be what stands in its room today; where there is no such room, nothing vouches for it."""
     side = str(trace.manifest.get("side"))
     room = rooms / side
     told = trace.manifest.get("code_sha256")
     if not isinstance(told, str):
         yield _fail("code_sha256", f"{trace.path} does not tell the code that ran; record it again")
-    elif side.isidentifier() and room.is_dir() and code_sha256(room) != told:
+    elif not (side.isidentifier() and room.is_dir()):
+        yield _fail("code_sha256", f"{trace.path} tells side {side!r}, but {rooms} has no such directory of code")
+    elif code_sha256(room) != told:
         yield _fail(
             "code_sha256", f"{trace.path} is stale: {side}/ has {code_sha256(room)}, it tells {told}; record it again"
         )
@@ -93,7 +117,6 @@ def _same_stages(legacy: Record, port: Record) -> Iterator[Finding]:
                 yield _fail(names[0], f"{problem} in the {side}'s trace ({len(names)} in all: {', '.join(names[:5])})")
     if not stages:
         yield _fail("graph", "it has no stage; nothing would be compared")
-    if port.manifest.get("teacher_sha256") not in (None, legacy.sha256):
-        yield _fail(
-            "teacher_sha256", f"the port was forced by {port.manifest['teacher_sha256']}, the legacy is {legacy.sha256}"
-        )
+    teacher = port.manifest.get("teacher_sha256")
+    if teacher != (legacy.sha256 if port.forced or teacher else None):
+        yield _fail("teacher_sha256", f"the port was forced by {teacher}, the legacy is {legacy.sha256}")

@@ -118,8 +118,8 @@ NOT_COMPUTED = ("given", "trajectory")
 """Operations without a formula of their own: read from the request; many steps (`trajectory`)."""
 
 
-def compute(node: Node, values: Values) -> np.ndarray:
-    """One stage from the values of its inputs: sums in float64, exact operations in the inputs' own dtype.
+def _operation(node: Node) -> Operation:
+    """The formula of a node.
 
     Raises:
         ParityError: the judge knows no such operation.
@@ -127,10 +127,16 @@ def compute(node: Node, values: Values) -> np.ndarray:
     if node.operation not in OPERATIONS:
         known = ", ".join([*OPERATIONS, *NOT_COMPUTED])
         raise ParityError(f"{node.stage}: unknown operation {node.operation!r}; the judge knows {known}")
+    return OPERATIONS[node.operation]
+
+
+def compute(node: Node, values: Values) -> np.ndarray:
+    """One stage from the values of its inputs: sums in float64, exact operations in the inputs' own dtype."""
+    operation = _operation(node)
     inputs = [values[name] for name in node.inputs]
     if node.operation not in EXACT:
         inputs = [array.astype(np.float64, copy=False) for array in inputs]
-    return np.asarray(OPERATIONS[node.operation](*inputs, **node.attributes), dtype=np.float64)
+    return np.asarray(operation(*inputs, **node.attributes), dtype=np.float64)
 
 
 def evaluate(nodes: Graph | list[Node], given: Values, dtype: DTypeLike = np.float64) -> dict[str, np.ndarray]:
@@ -141,7 +147,7 @@ def evaluate(nodes: Graph | list[Node], given: Values, dtype: DTypeLike = np.flo
             values[node.stage] = given[node.stage].astype(dtype)
         elif node.operation != "trajectory":
             inputs = [values[name] for name in node.inputs]
-            values[node.stage] = np.asarray(OPERATIONS[node.operation](*inputs, **node.attributes), dtype)
+            values[node.stage] = np.asarray(_operation(node)(*inputs, **node.attributes), dtype)
     return values
 
 

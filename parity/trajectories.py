@@ -5,8 +5,8 @@ gate that flips, so a run is judged as a whole: the port may be no farther from 
 original's own float32 run, distance being the Euclidean one over all parameters at a step, or over the loss curve.
 
 Two things are never held against a port. A distance that one rounding explains: of one gradient and of the sum of k
-updates in a weight, of one gradient in a velocity, of each loss in the curve. And the original's luck: where no gate flipped in its run, the
-judge makes a float32 run of its own, and the port may be twice as far as the farther of the two.
+updates in a weight, of one gradient in a velocity, of each loss in the curve. And the original's luck: where no gate
+flipped in its run, the judge makes a float32 run of its own, and the port may be twice as far as the farther of both.
 """
 
 from collections.abc import Iterator, Mapping
@@ -104,8 +104,8 @@ class _Rounded:
         size = _norm(self._truth, members)
         told = ", ".join(f"{run} {value:.3g}" for run, value in {**runs, "port": distance}.items())
         message = (
-            f"{name} {self._legacy.dtype}: distance from the float64 truth {told}; allowed {allowed:.3g} (twice a sound "
-            f"run's, or {rounding:.3g} of one rounding), of {size:.3g}"
+            f"{name} {self._legacy.dtype}: distance from the float64 truth {told}; allowed {allowed:.3g} (twice a "
+            f"sound run's, or {rounding:.3g} of one rounding), of {size:.3g}"
         )
         elements = sum(self._legacy[node.stage].size for node in members)
         return Finding(name, Check.TRUTH, _verdict(share, allowed < size), message, share, elements)

@@ -29,12 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--report", type=Path, default=Path("reports/parity"), help="folder of the report")
 
 
+@pytest.hookimpl(trylast=True)  # the terminal comes first
 def pytest_configure(config: pytest.Config) -> None:
     """Find the witnesses before anything is collected; without one the run ends with exit code 3."""
     asked = config.getoption("--witness")
     names = LIVE if asked == "all" else tuple(asked.split(","))
     try:
-        config.stash[WITNESSES] = [witnesses.find(name) for name in names]
+        config.stash[WITNESSES] = [witnesses.find(name, say=config.get_terminal_writer().line) for name in names]
     except WitnessError as error:
         pytest.exit(f"no witness: {error}", returncode=NO_WITNESS)
     config.stash[PROCEEDINGS] = {}
@@ -47,7 +48,8 @@ PROCEEDINGS = pytest.StashKey[dict[str, Proceedings]]()
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say in the first lines who testifies, and why nobody better."""
     found = config.stash[WITNESSES]
-    return [f"witness: {', '.join(str(w) for w in found)}", *(f"  {reason}" for w in found for reason in w.reasons)]
+    passed_over = [f"  {reason}" for witness in found for reason in witness.reasons]
+    return [f"witness: {', '.join(witness.description for witness in found)}", *passed_over]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -100,8 +102,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             continue
         docket = Docket({case.id: comparison for case, comparison in judged.items()})
         folder = config.getoption("--report") / proceedings.witness.name
-        write_docket(folder, docket, witness=str(proceedings.witness))
-        terminalreporter.section(f"{proceedings.witness}")
+        write_docket(folder, docket, witness=proceedings.witness.description)
+        terminalreporter.section(proceedings.witness.description)
         for label, checks in SHARES.items():
             for dtype in ("float64", "float32"):
                 part = Docket({name: c for name, c in docket.comparisons.items() if dtype in name})

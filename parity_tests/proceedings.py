@@ -79,9 +79,8 @@ class Proceedings:
     @cached_property
     def comparisons(self) -> dict[Case, Comparison]:
         """Every case judged."""
-        self.tell(f"{self.witness.name}: preparing {len(self.cases)} requests")
+        self.tell(f"{self.witness.name}: {len(self.cases)} requests are made")
         self.prepare_requests()
-        self.witness.prepare()
         by_dtype = [[case for case in self.cases if case.dtype == dtype] for dtype in DTYPES]
         self.tell(f"{self.witness.name}: the original runs")
         _side_by_side(self._record_legacy, by_dtype)
@@ -154,4 +153,4 @@ def _compare_group(group: Sequence[tuple[Case, Files]]) -> dict[Case, Comparison
 
 def cases_for(witness: Witness) -> Sequence[Case]:
     """What a witness is asked: every case live ones, the recorded one what it was asked when it was recorded."""
-    return CASES if witness.live else RECORDED_CASES
+    return RECORDED_CASES if witness.name == "recorded" else CASES

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-
 from parity.compare import Comparison
 from parity.findings import Check, Finding, Verdict
 from parity_tests.proceedings import Proceedings
