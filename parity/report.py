@@ -96,7 +96,38 @@ def write_docket(folder: Path, docket: Docket, *, witness: str) -> None:
         "comparisons": {name: summary(comparison) for name, comparison in docket.comparisons.items()},
     }
     _write_text(folder / "parity.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    _write_text(folder / "summary.json", json.dumps(_docket_summary(docket, witness), indent=1) + "\n")
     write_junit(folder / "junit.xml", docket.comparisons)
+
+
+SHARES: Mapping[str, tuple[Check, ...]] = {
+    "alone, of the derived bound": (Check.FORCED, Check.OWN_INPUT),
+    "original against numpy, of the derived bound": (Check.REFERENCE,),
+    "free-running, of the bound (float64: 1e-12 of the maximum)": (Check.FREE,),
+    "after many steps, of what is allowed": (Check.TRAJECTORY, Check.TRUTH),
+}
+
+
+def largest_shares(docket: Docket, dtype: str) -> dict[str, tuple[str, Finding]]:
+    """For each kind of check the comparison and finding nearest to its bound, among comparisons in dtype."""
+    chosen = {name: c for name, c in docket.comparisons.items() if c.legacy.manifest["dtype"] == dtype}
+    found = {label: Docket(chosen).largest(*checks) for label, checks in SHARES.items()}
+    return {label: pair for label, pair in found.items() if pair is not None}
+
+
+def _docket_summary(docket: Docket, witness: str) -> dict[str, Any]:
+    shares = {dtype: largest_shares(docket, dtype) for dtype in ("float64", "float32")}
+    return {
+        "witness": witness,
+        "verdict": docket.verdict.value,
+        "cases": len(docket.comparisons),
+        "tensors": docket.tensors,
+        "numbers": docket.elements,
+        "largest": {
+            dtype: {label: _number(finding.share) for label, (_, finding) in found.items()}
+            for dtype, found in shares.items()
+        },
+    }
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -8,10 +8,10 @@ from parity import witness as witnesses
 from parity.compare import Comparison
 from parity.docket import Docket
 from parity.errors import WitnessError
-from parity.findings import Check, Verdict
-from parity.report import write_docket
+from parity.findings import Verdict
+from parity.report import largest_shares, write_docket
 from parity.witness import Witness
-from parity_tests.probes import Case
+from parity_tests.probes import DTYPES, Case
 from parity_tests.proceedings import Proceedings, cases_for
 
 LIVE = ("container", "interpreter", "period")
@@ -104,26 +104,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         folder = config.getoption("--report") / proceedings.witness.name
         write_docket(folder, docket, witness=proceedings.witness.description)
         terminalreporter.section(proceedings.witness.description)
-        for label, checks in SHARES.items():
-            for dtype in ("float64", "float32"):
-                part = Docket({name: c for name, c in docket.comparisons.items() if dtype in name})
-                largest = part.largest(*checks)
-                if largest is not None:
-                    name, finding = largest
-                    terminalreporter.write_line(
-                        f"{dtype} {label}: largest share {finding.share:.3g}, {name} {finding.id}"
-                    )
+        for dtype in DTYPES:
+            for label, (name, finding) in largest_shares(docket, dtype).items():
+                terminalreporter.write_line(f"{dtype} {label}: largest share {finding.share:.3g}, {name} {finding.id}")
         verdicts = {part.verdict for part in proceedings.dockets().values()}
         said = "equivalent" if verdicts == {Verdict.PASS} else f"not proven ({', '.join(sorted(verdicts))})"
         terminalreporter.write_line(
             f"port and original {said}: {docket.tensors} tensors, {docket.elements} numbers compared in "
             f"{len(docket.comparisons)} cases; report in {folder}"
         )
-
-
-SHARES = {
-    "alone, of the derived bound": (Check.FORCED, Check.OWN_INPUT),
-    "original against numpy, of the derived bound": (Check.REFERENCE,),
-    "free-running, of the bound (float64: 1e-12 of the maximum)": (Check.FREE,),
-    "after 200 steps, of what is allowed": (Check.TRAJECTORY, Check.TRUTH),
-}

@@ -1,0 +1,1 @@
+"""What the README's tables rest on: measurements, kept as JSON, and the tables made from them."""

@@ -1,0 +1,110 @@
+"""The README's tables, made from the measurements: `python -m benchmarks.tables` writes them, `--check` only compares.
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from port.recipes import RECIPES, Recipe
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+RESULTS = Path(__file__).parent / "results"
+MARK = re.compile(r"(<!-- table (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def accuracy() -> str:
+    """MAE of each row of `benchmarks.accuracy` over its seeds: mean, lowest and highest; interpolation beside it."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for entry in json.loads((RESULTS / "accuracy.json").read_text(encoding="utf-8")):
+        groups.setdefault((entry["scene"], entry["variant"], entry["run"]), []).append(entry["mae"]["all"])
+    lines = [
+        "| scene | variant | recipe | seeds | interpolation | MAE | lowest to highest | gain |",
+        "|---|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for (scene, variant, run), found in groups.items():
+        ours, base = ([entry[method] for entry in found] for method in ("prediction", "interpolation"))
+        gain = statistics.mean(100 * (1 - o / b) for o, b in zip(ours, base, strict=True))
+        lines.append(
+            f"| {scene} | {variant} | {run} | {len(found)} | {statistics.mean(base):.4f} | {statistics.mean(ours):.4f} "
+            f"| {min(ours):.4f} to {max(ours):.4f} | {gain:+.0f} % |"
+        )
+    return "\n".join(lines)
+
+
+def changes() -> str:
+    """MAE on the synthetic scene by what happened to the field, over the seeds of the default run."""
+    chosen = [
+        entry["mae"]
+        for entry in json.loads((RESULTS / "accuracy.json").read_text(encoding="utf-8"))
+        if (entry["scene"], entry["variant"], entry["run"]) == ("synthetic", "SOPTIIp", "corrected")
+    ]
+    lines = ["| field | interpolation | SOPTIIp | gain |", "|---|--:|--:|--:|"]
+    for kind in ("harvested", "sown", "stable"):
+        base, ours = (statistics.mean(entry[kind][m] for entry in chosen) for m in ("interpolation", "prediction"))
+        lines.append(f"| {kind} | {base:.3f} | {ours:.3f} | {100 * (1 - ours / base):+.0f} % |")
+    return "\n".join(lines)
+
+
+def parity() -> str:
+    """What each witness and the port agreed on, and the largest share of a bound."""
+    lines = [
+        "| witness | cases | tensors | numbers | verdict | largest share, float64 | largest share, float32 |",
+        "|---|--:|--:|--:|---|--:|--:|",
+    ]
+    for path in sorted(RESULTS.glob("parity-*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        shares = [f"{max(found['largest'][dtype].values()):.2g}" for dtype in ("float64", "float32")]
+        lines.append(
+            f"| {found['witness']} | {found['cases']} | {found['tensors']} | {found['numbers']} | {found['verdict']} "
+            f"| {shares[0]} | {shares[1]} |"
+        )
+    return "\n".join(lines)
+
+
+def recipes() -> str:
+    """Every switch of every recipe that is not the same in all."""
+    names = list(RECIPES)
+    lines = [f"| switch | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for field in fields(Recipe):
+        values = [getattr(RECIPES[name], field.name) for name in names]
+        if field.name != "name" and len(set(values)) > 1:
+            lines.append(f"| `{field.name}` | {' | '.join(map(str, values))} |")
+    return "\n".join(lines)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {table.__name__: table for table in (accuracy, changes, parity, recipes)}
+
+
+def updated(text: str) -> str:
+    """The text with every table made anew.
+
+    Raises:
+        KeyError: a table nobody makes.
+    """
+    return MARK.sub(lambda match: f"{match[1]}{TABLES[match['name']]()}\n{match[3]}", text)
+
+
+def main() -> int:
+    """Write the tables, or with --check say whether they are up to date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a table is out of date")
+    check = parser.parse_args().check
+    before = README.read_text(encoding="utf-8")
+    after = updated(before)
+    if check:
+        return int(before != after)
+    README.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
