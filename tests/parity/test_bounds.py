@@ -141,12 +141,14 @@ def test_bound_of_float64_is_that_of_float32_scaled() -> None:
 
 
 def exactly_divided(seed: int) -> tuple[list[Node], Values]:
-    """The two-layer graph with a divisor that is a power of two, so that its first inexact stage is a convolution."""
+    """The two-layer graph with weights of full precision, and a divisor of 1024: its first inexact stage is conv1."""
     nodes = [
         Node(node.stage, "divide", node.inputs, {"divisor": 1024.0}) if node.operation == "divide" else node
         for node in (*GIVEN, *FORWARD, *BACKWARD)
     ]
-    return nodes, given_entries(seed)
+    entries = given_entries(seed)
+    third = np.float32(1 / 3)
+    return nodes, {name: v.astype("f4") * third if name.startswith("weight/") else v for name, v in entries.items()}
 
 
 def free_running_shares(seed: int) -> dict[str, float]:
@@ -173,9 +175,9 @@ def test_float32_run_of_two_layers_is_within_its_bounds() -> None:
 
 
 def test_free_running_bounds_are_not_loose() -> None:
-    """The output and the deepest gradient use at least a hundredth of what they are allowed."""
+    """The first layer, the output and the deepest gradient use at least a hundredth of what they are allowed."""
     shares = [free_running_shares(seed) for seed in SEEDS]
-    assert min(max(each[stage] for each in shares) for stage in ("output", "loss", "grad/conv1/W")) > 0.01
+    assert min(max(each[stage] for each in shares) for stage in ("conv1/pre", "output", "grad/conv1/W")) > 0.01
 
 
 def propagated(operation: str, expected: Values, errors: Values, actual: Values | None = None, **attributes) -> list:
