@@ -11,18 +11,18 @@ import os
 import sys
 import types
 
-import theano
-
-PYTHON_2 = sys.version_info[0] == 2
-
 
 def theano_name():
     """Return the distribution that ``theano`` comes from: 'theano-pymc' or 'theano'."""
+    import theano  # only here: the readers and writers of this room need no Theano
+
     return "theano-pymc" if hasattr(theano.config, "blas__ldflags") else "theano"
 
 
 def blas_flags():
     """Return the linker flags of Theano's BLAS; Theano-PyMC spells the option ``blas__ldflags``, 0.8.2 ``blas.ldflags``."""
+    import theano
+
     if theano_name() == "theano-pymc":
         return str(theano.config.blas__ldflags)
     return str(theano.config.blas.ldflags)

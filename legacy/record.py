@@ -23,6 +23,7 @@ PROCESS = {
     "pid": os.getpid(),
     "started": datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"),
 }
+CODE_SHA256 = trace.code_sha256(os.path.dirname(os.path.abspath(__file__)))  # of what runs, not of what stands there later
 LAYOUT = "lasagne: (out, in, row, col), filters flipped (true convolution)"
 
 
@@ -90,7 +91,7 @@ def manifest(request):
         "seed": request.manifest.get("seed"),
         "request": request.manifest,
         "request_sha256": request.sha256,
-        "code_sha256": trace.code_sha256(os.path.dirname(os.path.abspath(__file__))),
+        "code_sha256": CODE_SHA256,
         "process": PROCESS,
         "graph": graph.describe(request, _parameters(request)),
         "training": dict(request.training, batches=request.batches),

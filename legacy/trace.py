@@ -9,6 +9,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections import OrderedDict
 
 import numpy as np
@@ -26,7 +27,7 @@ class BadInput(Exception):
 def read(path):
     """Return (manifest, OrderedDict of arrays, sha256 of the file's bytes) of the `.npz` at ``path``.
 
-    Raises BadInput for a file that is missing, no archive, holds a pickle, repeats a name or has no manifest.
+    Raises BadInput for a file that is missing, no archive, holds a pickle, repeats a name, has no manifest or another content than it tells.
     """
     try:
         with open(path, "rb") as stream:
@@ -41,10 +42,14 @@ def read(path):
         if MANIFEST not in arrays:
             raise ValueError("it has no entry '%s'" % MANIFEST)
         manifest = json.loads(arrays.pop(MANIFEST).tobytes().decode("utf-8"))
-    except (IOError, OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipfile) as error:
+    except (EnvironmentError, EOFError, ValueError, RuntimeError, zipfile.BadZipfile, zlib.error) as error:
         raise BadInput("%s cannot be read as a request: %s. Write it again." % (path, error))
     if not isinstance(manifest, dict):
         raise BadInput("%s: its manifest is a %s, expected an object." % (path, type(manifest).__name__))
+    actual = content_sha256(arrays)
+    if manifest.get("content_sha256", actual) != actual:
+        raise BadInput("%s: its content has sha256 %s, its manifest says %s. Write it again."
+                       % (path, actual, manifest["content_sha256"]))
     return manifest, arrays, hashlib.sha256(content).hexdigest()
 
 
@@ -79,7 +84,7 @@ def _add(archive, name, array):
 def little_endian(array):
     """Return ``array`` C-ordered and little-endian, of the same shape (a scalar stays of shape ())."""
     array = np.asarray(array)
-    return np.array(array, dtype=array.dtype.newbyteorder("<"), order="C", copy=False)
+    return array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
 
 
 def content_sha256(arrays):

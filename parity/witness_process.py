@@ -51,25 +51,36 @@ def run(
         raise WitnessError(f"{what}: {command[0]} cannot be started ({error})") from error
     timer = threading.Timer(timeout_s, _end, (process, late))
     timer.start()
+
+    def take(line: str) -> None:
+        tail.append(line)
+        say(line)
+
     try:
-        for line in process.stdout or ():
-            tail.append(line.rstrip())
-            say(tail[-1])
-        code = process.wait()
+        with process:
+            _listen(process, late, take)
     finally:
         timer.cancel()
-        if process.poll() is None or late.is_set():
-            _kill(process)
-            if stop is not None:
-                stop()
-    if late.is_set() or code != 0:
-        end = f"no end after {timeout_s:g} s" if late.is_set() else f"exit code {code}"
+        if late.is_set() and stop is not None:
+            stop()
+    if late.is_set() or process.returncode != 0:
+        end = f"no end after {timeout_s:g} s" if late.is_set() else f"exit code {process.returncode}"
         raise WitnessError(f"{what}: {end}; it wrote last: {' | '.join(tail) or 'nothing'}")
     return list(tail)
 
 
+def _listen(process: subprocess.Popen[str], late: threading.Event, take: Callable[[str], object]) -> None:
+    """Take each line as it comes; whatever interrupts the listening ends the process too."""
+    try:
+        for line in process.stdout or ():
+            take(line.rstrip())
+    except BaseException:
+        _end(process, late)
+        raise
+
+
 def _end(process: subprocess.Popen[str], late: threading.Event) -> None:
-    """Note that it took too long, and kill it."""
+    """Note that it did not end by itself, and kill it."""
     late.set()
     _kill(process)
 

@@ -1,0 +1,302 @@
+"""Finding and asking a witness: what is passed over and why, how it is started, and how its failures are told."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity import witness, witness_container, witness_interpreter
+from parity.errors import WitnessError
+from parity.trace import code_sha256, write_trace
+from parity.witness_container import ContainerWitness, working_engine
+from parity.witness_interpreter import find_python
+from parity.witness_live import LiveWitness, cache, file_sha256, key, openblas_kernels
+from parity.witness_process import run
+from parity.witness_recorded import RecordedWitness
+
+NO_ENGINE = "echo 'Cannot connect to the daemon' >&2; exit 1"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that is the whole PATH, in a home without pyenv."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("SAR2NDVI_CACHE", str(tmp_path / "cache"))
+    return directory
+
+
+def program(path: Path, script: str) -> Path:
+    """A shell program that does as told."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_client_without_an_engine_is_passed_over(path: Path) -> None:
+    """That docker is installed proves nothing; the error says why for each engine."""
+    program(path / "docker", NO_ENGINE)
+    with pytest.raises(WitnessError, match=r"podman: not installed; docker: Cannot connect to the daemon"):
+        working_engine()
+
+
+def test_docker_serves_where_podman_does_not(path: Path) -> None:
+    """Either engine will do."""
+    program(path / "podman", NO_ENGINE)
+    program(path / "docker", "exit 0")
+    assert working_engine() == "docker"
+
+
+def test_a_pyenv_shim_that_runs_nothing_is_passed_over(path: Path, tmp_path: Path) -> None:
+    """A python3.9 on the PATH that fails gives way to one of pyenv's, newest first."""
+    program(path / "g++", "exit 0")
+    program(path / "python3.9", "echo 'pyenv: python3.9: command not found' >&2; exit 127")
+    program(tmp_path / "pyenv/versions/3.8.18/bin/python", "echo 3.8.18")
+    program(tmp_path / "pyenv/versions/3.9.2/bin/python", "echo 3.9.2")
+    assert find_python() == (tmp_path / "pyenv/versions/3.9.2/bin/python", "3.9.2")
+
+
+def test_no_interpreter_is_told_with_all_that_was_tried(path: Path) -> None:
+    """The reason of each candidate stands in the error."""
+    program(path / "g++", "exit 0")
+    program(path / "python3.9", "echo 'No module named ensurepip' >&2; exit 1")
+    program(path / "python3.8", "echo 3.12.1")
+    with pytest.raises(WitnessError, match=r"python3.9: No module named ensurepip; .*python3.8: says it is 3.12.1"):
+        find_python()
+
+
+def test_the_interpreter_needs_a_compiler(path: Path) -> None:
+    """Theano without g++ would take hours; it is refused at once."""
+    program(path / "python3.9", "echo 3.9.18")
+    with pytest.raises(WitnessError, match=r"compiles with g\+\+, which is not on the PATH"):
+        find_python()
+
+
+def test_an_unknown_witness_is_refused() -> None:
+    """A misspelt name is not swallowed."""
+    with pytest.raises(WitnessError, match="there is no witness 'contaner'; choose best, container"):
+        witness.find("contaner")
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> RecordedWitness:
+    """One request and its recorded trace, by a room of one file."""
+    (tmp_path / "legacy").mkdir()
+    (tmp_path / "legacy" / "record.py").write_text("code = 1\n")
+    (tmp_path / "request.npz").write_bytes(b"request")
+    request_sha256 = file_sha256(tmp_path / "request.npz")
+    manifest = {
+        "side": "legacy",
+        "witness": "container",
+        "request_sha256": request_sha256,
+        "code_sha256": code_sha256(tmp_path / "legacy"),
+    }
+    (tmp_path / "recorded").mkdir()
+    write_trace(tmp_path / "recorded" / "any.npz", manifest, {"loss": np.zeros(1)})
+    return RecordedWitness(directory=tmp_path / "recorded", room=tmp_path / "legacy")
+
+
+def test_best_keeps_why_the_better_ones_were_passed_over(
+    path: Path, recorded: RecordedWitness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no engine and no interpreter, the recorded traces testify, and say so."""
+    found = partial(RecordedWitness, directory=recorded.directory, room=recorded.room)
+    monkeypatch.setattr(witness, "RecordedWitness", found)
+    best = witness.find("best")
+    assert best.name == "recorded"
+    assert best.description == "recorded (1 traces by container)"
+    assert [reason.split(":")[0] for reason in best.reasons] == ["container", "interpreter"]
+    (recorded.directory / "any.npz").unlink()
+    with pytest.raises(WitnessError, match=r"no witness can be had: container: .*interpreter: .*recorded: no trace"):
+        witness.find("best")
+
+
+def test_the_recorded_trace_of_a_request_is_copied(recorded: RecordedWitness, tmp_path: Path) -> None:
+    """It is found by the hash of the request, not by its name."""
+    recorded.record([(tmp_path / "request.npz", tmp_path / "out" / "trace.npz")])
+    assert (tmp_path / "out" / "trace.npz").read_bytes() == (tmp_path / "recorded" / "any.npz").read_bytes()
+
+
+def test_a_request_without_a_recorded_trace_copies_nothing(recorded: RecordedWitness, tmp_path: Path) -> None:
+    """One unknown request fails the whole call."""
+    (tmp_path / "other.npz").write_bytes(b"other")
+    pairs = [(tmp_path / name, tmp_path / "out" / name) for name in ("request.npz", "other.npz")]
+    with pytest.raises(WitnessError, match=r"has request_sha256 .*other.npz"):
+        recorded.record(pairs)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_trace_by_other_code_is_stale(recorded: RecordedWitness) -> None:
+    """Recorded traces testify only for the code that stands there today."""
+    (recorded.room / "record.py").write_text("code = 2\n")
+    with pytest.raises(WitnessError, match=r"any.npz is stale: written by code .*record again with"):
+        recorded.prepare()
+
+
+def test_a_program_that_hangs_is_killed_with_its_children() -> None:
+    """The error says after how long, and what it wrote last; what else must be stopped is stopped."""
+    stopped = []
+    with pytest.raises(WitnessError, match=r"thinking: no end after 0.5 s; it wrote last: begun"):
+        run(
+            ["sh", "-c", "echo begun; sleep 600 & sleep 600"],
+            what="thinking",
+            timeout_s=0.5,
+            stop=lambda: stopped.append(True),
+        )
+    assert stopped == [True]
+
+
+def test_a_program_that_dies_is_told_with_its_last_lines() -> None:
+    """Both streams are kept, and passed on line by line."""
+    lines: list[str] = []
+    with pytest.raises(WitnessError, match=r"dying: exit code 3; it wrote last: one \| two"):
+        run(["sh", "-c", "echo one; echo two >&2; exit 3"], what="dying", timeout_s=10, say=lines.append)
+    assert lines == ["one", "two"]
+
+
+def test_a_program_that_is_not_there_is_told() -> None:
+    """No traceback for a missing file."""
+    with pytest.raises(WitnessError, match="cannot be started"):
+        run(["/nowhere/python"], what="starting", timeout_s=10)
+
+
+@dataclass
+class FakeWitness(LiveWitness):
+    """A live witness whose program is a line of Python that writes the last of its arguments."""
+
+    script: str = ""
+    name: str = "container"
+
+    def _make(self) -> None:
+        """Nothing to make."""
+
+    def _home(self) -> Path:
+        home = cache() / "fake"
+        home.mkdir(exist_ok=True)
+        return home
+
+    def _inside(self, exchange: Path, name: str) -> str:
+        return str(exchange / name)
+
+    def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:
+        return run([sys.executable, "-c", self.script, *module], what=what, timeout_s=timeout_s)
+
+
+UNSOUND = {
+    "nothing": ("pass", "wrote no sound trace"),
+    "garbage": ("import sys; open(sys.argv[-1], 'wb').write(b'garbage')", "wrote no sound trace"),
+    "death": ("import os; os.abort()", "exit code -6"),
+}
+
+
+@pytest.mark.parametrize(("script", "message"), UNSOUND.values(), ids=UNSOUND)
+def test_an_unsound_trace_is_not_handed_on(path: Path, tmp_path: Path, script: str, message: str) -> None:
+    """A witness that dies or writes garbage leaves no trace at the destination."""
+    (tmp_path / "request.npz").write_bytes(b"request")
+    with pytest.raises(WitnessError, match=message):
+        FakeWitness(script=script).record([(tmp_path / "request.npz", tmp_path / "trace.npz")])
+    assert not (tmp_path / "trace.npz").exists()
+
+
+def test_a_trace_of_another_request_is_not_handed_on(path: Path, recorded: RecordedWitness, tmp_path: Path) -> None:
+    """A sound trace must also be the trace of what was asked."""
+    (tmp_path / "other.npz").write_bytes(b"other")
+    script = f"import shutil, sys; shutil.copy({str(recorded.directory / 'any.npz')!r}, sys.argv[-1])"
+    FakeWitness(script=script).record([(tmp_path / "request.npz", tmp_path / "trace.npz")])
+    with pytest.raises(WitnessError, match=r"the trace of .*other.npz tells .*request_sha256"):
+        FakeWitness(script=script).record([(tmp_path / "other.npz", tmp_path / "other-trace.npz")])
+    assert (tmp_path / "trace.npz").is_file()
+    assert not (tmp_path / "other-trace.npz").exists()
+
+
+def test_the_first_start_must_tell_the_stack(path: Path) -> None:
+    """An environment that starts but cannot say what it is does not testify; one that can is asked once."""
+    with pytest.raises(WitnessError, match="expected its stack as JSON"):
+        FakeWitness(script="print('hello')").prepare()
+    FakeWitness(script="""print('{"python": "3.9.2"}')""").prepare()
+    again = FakeWitness(script="raise SystemExit(1)")
+    again.prepare()
+    assert again.description == "container (python 3.9.2)"
+
+
+def test_openblas_is_held_to_kernels_it_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Haswell on a CPU with AVX2, the user's choice before ours, no choice elsewhere."""
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags : sse avx avx2 avx512f\n")
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    assert openblas_kernels(cpuinfo) == {"OPENBLAS_CORETYPE": "Haswell"}
+    assert openblas_kernels(tmp_path / "none") == {}
+    cpuinfo.write_text("flags : sse avx\n")
+    assert openblas_kernels(cpuinfo) == {}
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
+    assert openblas_kernels(cpuinfo) == {"OPENBLAS_CORETYPE": "Zen"}
+
+
+def test_a_key_tells_content_and_order_apart(tmp_path: Path) -> None:
+    """Another byte, or the same bytes divided otherwise, is another environment."""
+    (tmp_path / "a").write_text("ab")
+    assert key("ab") == key(tmp_path / "a")
+    assert len({key("ab"), key("a", "b"), key("b", "a"), key("ba")}) == 4
+
+
+def test_only_podman_is_told_to_isolate_by_chroot(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker does not know the option; both follow the user's pip settings, neither needs them."""
+    for name in (*witness_container.PIP_ARGUMENTS, "PIP_CERT", "LEGACY_BASE_IMAGE"):
+        monkeypatch.delenv(name, raising=False)
+    log = path.parent / "log"
+    for engine in ("podman", "docker"):
+        program(path / engine, f'[ "$1" = build ] || exit 1; echo "$@" >> {log}')
+    ContainerWitness(engine="docker", target="period")._make()
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
+    monkeypatch.setenv("PIP_CERT", "/ca.pem")
+    ContainerWitness(engine="podman")._make()
+    docker, podman = log.read_text().splitlines()
+    assert docker.startswith("build --target period -t sar2ndvi-legacy-period:")
+    assert podman.startswith("build --network host --isolation chroot --secret id=pip_cert,src=/ca.pem --build-arg")
+    assert "PIP_INDEX_URL=https://index.example/simple" in podman
+
+
+def test_an_image_is_named_by_what_it_is_made_from(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another requirement is another image; another line of the witness's code is not."""
+    room = tmp_path / "room"
+    (room / "legacy").mkdir(parents=True)
+    monkeypatch.setattr(witness_container, "ROOT", room)
+    (room / "Dockerfile.legacy").write_text("FROM debian")
+    (room / "legacy" / "requirements-theano.txt").write_text("Lasagne==0.1")
+    before = ContainerWitness().image
+    (room / "legacy" / "record.py").write_text("code = 1")
+    assert ContainerWitness().image == before
+    (room / "legacy" / "requirements-theano.txt").write_text("Lasagne==0.2")
+    assert ContainerWitness().image != before
+    assert ContainerWitness(target="period").image.startswith("sar2ndvi-legacy-period:")
+
+
+def test_a_container_has_no_network_and_no_capabilities(path: Path, tmp_path: Path) -> None:
+    """The witness reads its code, writes to its exchange, and reaches nothing else."""
+    log = tmp_path / "log"
+    program(path / "podman", f'echo "$@" >> {log}; echo "{{}}"')
+    ContainerWitness(engine="podman").prepare()
+    launched = log.read_text().splitlines()[-1]
+    assert "--network none" in launched
+    assert "--cap-drop all" in launched
+    assert "/legacy:/room/legacy:ro" in launched
+    assert launched.endswith("python -m legacy.stack")
+
+
+def test_the_probe_of_an_interpreter_runs_on_this_one() -> None:
+    """The few lines every candidate is asked are sound: this interpreter answers with its version or a reason."""
+    answer = subprocess.run(
+        [sys.executable, "-c", witness_interpreter.PROBE], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (answer.stdout.strip() or answer.stderr.strip().splitlines()[-1]) in (
+        sys.version.split()[0],
+        "its header Python.h is missing",
+    )
