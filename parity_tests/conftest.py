@@ -11,7 +11,7 @@ from parity.errors import WitnessError
 from parity.findings import Verdict
 from parity.report import largest_shares, write_docket
 from parity.witness import Witness
-from parity_tests.probes import DTYPES, Case
+from parity_tests.probes import CASES, DTYPES, Case
 from parity_tests.proceedings import Proceedings, cases_for
 
 LIVE = ("container", "interpreter", "period")
@@ -39,10 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
     except WitnessError as error:
         pytest.exit(f"no witness: {error}", returncode=NO_WITNESS)
     config.stash[PROCEEDINGS] = {}
+    config.stash[CLOSING] = []
 
 
 WITNESSES = pytest.StashKey[list[Witness]]()
 PROCEEDINGS = pytest.StashKey[dict[str, Proceedings]]()
+CLOSING = pytest.StashKey[list[str]]()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -50,6 +52,16 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     found = config.stash[WITNESSES]
     passed_over = [f"  {reason}" for witness in found for reason in witness.reasons]
     return [f"witness: {', '.join(witness.description for witness in found)}", *passed_over]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out whole files that nobody here can testify to, so that nothing collected is ever skipped."""
+    names = [witness.name for witness in config.stash[WITNESSES]]
+    needed = {
+        "test_witnesses_agree.py": len(names) > 1,
+        "test_recorded_traces.py": "recorded" not in names,
+    }
+    return None if needed.get(collection_path.name, True) else True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -61,6 +73,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("proceedings", "case"), pairs, indirect=["proceedings"], ids=ids, scope="session")
     elif "proceedings" in metafunc.fixturenames:
         metafunc.parametrize("proceedings", [w.name for w in found], indirect=True, scope="session")
+    elif "two" in metafunc.fixturenames:
+        triples = [((found[0].name, other.name), case) for other in found[1:] for case in CASES]
+        ids = [f"{first}-{other}-{case.id}" for (first, other), case in triples]
+        metafunc.parametrize(("two", "either"), triples, indirect=["two"], ids=ids, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -72,20 +88,29 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def proceedings(request: pytest.FixtureRequest, court: Path) -> Proceedings:
     """All cases before the witness of that name; run when first needed."""
-    config = request.config
+    return _held(request.config, request.param, court)
+
+
+@pytest.fixture(scope="session")
+def two(request: pytest.FixtureRequest, court: Path) -> tuple[Proceedings, Proceedings]:
+    """All cases before each of two witnesses."""
+    first, second = (_held(request.config, name, court) for name in request.param)
+    return first, second
+
+
+def _held(config: pytest.Config, name: str, court: Path) -> Proceedings:
+    """The proceedings before a witness, begun only once a session."""
     held = config.stash[PROCEEDINGS]
-    name = request.param
     if name not in held:
         found = next(w for w in config.stash[WITNESSES] if w.name == name)
-        terminal = config.pluginmanager.get_plugin("terminalreporter")
-        capture = config.pluginmanager.get_plugin("capturemanager")
-
-        def tell(text: str) -> None:
-            with capture.global_and_fixture_disabled():
-                terminal.write_line(text)
-
-        held[name] = Proceedings(found, court, cases_for(found), tell)
+        held[name] = Proceedings(found, court, cases_for(found), lambda text: _tell(config, text))
     return held[name]
+
+
+def _tell(config: pytest.Config, text: str) -> None:
+    """Show progress through pytest's capture."""
+    with config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        config.get_terminal_writer().line(text)
 
 
 @pytest.fixture
@@ -107,9 +132,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for dtype in DTYPES:
             for label, (name, finding) in largest_shares(docket, dtype).items():
                 terminalreporter.write_line(f"{dtype} {label}: largest share {finding.share:.3g}, {name} {finding.id}")
-        verdicts = {part.verdict for part in proceedings.dockets().values()}
-        said = "equivalent" if verdicts == {Verdict.PASS} else f"not proven ({', '.join(sorted(verdicts))})"
-        terminalreporter.write_line(
-            f"port and original {said}: {docket.tensors} tensors, {docket.elements} numbers compared in "
-            f"{len(docket.comparisons)} cases; report in {folder}"
-        )
+        config.stash[CLOSING].append(_closing(proceedings, docket, folder))
+
+
+def _closing(proceedings: Proceedings, docket: Docket, folder: Path) -> str:
+    """One sentence: what was proven before this witness, and where the report is."""
+    verdicts = {part.verdict for part in proceedings.dockets().values()}
+    said = (
+        "are equivalent" if verdicts == {Verdict.PASS} else f"are not proven equivalent ({', '.join(sorted(verdicts))})"
+    )
+    return (
+        f"{proceedings.witness.name}: port and original {said}: {docket.tensors} tensors, {docket.elements} numbers "
+        f"compared in {len(docket.comparisons)} cases; report in {folder}"
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Nothing may be skipped or expected to fail, and something must have been compared."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    left_out = [kind for kind in ("skipped", "xfailed", "xpassed") if terminal.stats.get(kind)]
+    if left_out and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.stash[CLOSING].append(f"failed: tests were {', '.join(left_out)}; this court leaves nothing out")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last lines: what was proven, and where the report is."""
+    for line in config.stash.get(CLOSING, []):
+        config.get_terminal_writer().line(line)
