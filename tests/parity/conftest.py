@@ -1,6 +1,5 @@
 """Pairs of small traces for the judge's tests; shapes in the judge's signatures are checked while they run."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook("parity", "beartype.beartype")  # a wrong shape or dtype in a signature fails here
 
-from judged_pair import NODES, Pair, make_pair  # noqa: E402
-
-MakePair = Callable[..., Pair]
+from judged_pair import NODES, MakePair, Pair, make_pair  # noqa: E402
 
 
 @pytest.fixture

@@ -155,6 +155,10 @@ class Pair:
             side.arrays[stage] = change(side.arrays[stage].copy())
 
 
+MakePair = Callable[..., Pair]
+"""The fixture `make`: a function of dtype, forced, wrong and nodes."""
+
+
 def make_pair(folder: Path, *, dtype: str, forced: bool, wrong: Wrong | None, nodes: Sequence[Node]) -> Pair:
     """Both sides from the reference, the port's with wrong functions at some stages."""
     manifest = {"dtype": dtype, "training": TRAINING, "graph": [node.as_json() for node in nodes], "request": {}}
