@@ -8,7 +8,7 @@ import numpy as np
 
 from parity import bounds, reference
 from parity.coverage import branches, check_coverage
-from parity.findings import Check, Finding, Verdict, measure, worst
+from parity.findings import Check, Finding, Verdict, measure, require_shape, worst
 from parity.graph import Node
 from parity.integrity import ROOMS, check_pair
 from parity.trace import Record
@@ -76,12 +76,12 @@ def compare(
     doubts = check_pair(legacy, port, request=request, rooms=rooms)
     if doubts:
         return Comparison(_without_arrays(legacy), _without_arrays(port), tuple(doubts), {})
-    coverage = branches(legacy)
     if truth is None:
         truth = true_trajectory(legacy)
     errors: dict[str, np.ndarray] = {}
     findings = [*_stage_findings(legacy, port, errors)]
     findings += judge_trajectory(legacy, port, truth=truth, errors=errors)
+    coverage = branches(legacy)
     findings += check_coverage(coverage)
     if not any(finding.elements for finding in findings):
         findings.append(Finding("trace", Check.INTEGRITY, Verdict.FAIL, "trace: nothing was compared"))
@@ -118,6 +118,7 @@ def _alone(node: Node, legacy: Record, port: Record) -> Iterator[Finding]:
     """One stage on inputs that both sides share, so that earlier stages cannot be to blame."""
     expected = legacy[node.stage]
     opinion = reference.compute(node, legacy.arrays)
+    require_shape(node.stage, recorded=expected, computed=opinion)
     allowed = bounds.rounding(node, legacy.arrays, legacy.dtype)
     yield measure(node.stage, Check.REFERENCE, expected=_as_float64(expected), actual=opinion, bound=allowed)
     forced = port.forced.get(node.stage)

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from parity.errors import ParityError
+
 
 class Verdict(StrEnum):
     """What a check proves; `VACUOUS` and `NOT EXERCISED` prove nothing and do not pass."""
@@ -79,12 +81,12 @@ def measure(stage: str, check: Check, *, expected: np.ndarray, actual: np.ndarra
         bound: largest allowed |actual - expected| per element, same shape.
     """
     if (expected.shape, expected.dtype) != (actual.shape, actual.dtype):
-        message = f"{stage}: legacy is {_kind(expected)}, port is {_kind(actual)}"
+        message = f"{stage}: legacy is {kind(expected)}, port is {kind(actual)}"
         return Finding(stage, check, Verdict.FAIL, message)
     broken = {side: int((~np.isfinite(array)).sum()) for side, array in (("legacy", expected), ("port", actual))}
     if any(broken.values()):
         counts = f"{broken['legacy']} elements of the legacy, {broken['port']} of the port"
-        message = f"{stage} {_kind(expected)}: NaN or infinite in {counts}"
+        message = f"{stage} {kind(expected)}: NaN or infinite in {counts}"
         return Finding(stage, check, Verdict.FAIL, message)
     error = np.asarray(np.abs(actual.astype(np.float64) - expected.astype(np.float64)))
     share = _shares(error, bound)
@@ -93,6 +95,14 @@ def measure(stage: str, check: Check, *, expected: np.ndarray, actual: np.ndarra
     sound = Verdict.VACUOUS if _proves_nothing(expected, bound) else Verdict.PASS
     message = _message(stage, expected, actual, share, over) if error.size else f"{stage}: no elements"
     return Finding(stage, check, Verdict.FAIL if over else sound, message, largest, int(error.size))
+
+
+def require_shape(stage: str, *, recorded: np.ndarray, computed: np.ndarray) -> None:
+    """Raise ParityError unless a recorded entry has the shape that its graph gives it."""
+    if recorded.shape != computed.shape:
+        raise ParityError(
+            f"{stage}: recorded with shape {recorded.shape}, its graph gives {computed.shape}; record it again"
+        )
 
 
 def _shares(error: np.ndarray, bound: np.ndarray) -> np.ndarray:
@@ -107,13 +117,14 @@ def _proves_nothing(expected: np.ndarray, bound: np.ndarray) -> bool:
     return expected.size == 0 or constant or bool((np.abs(expected) <= bound).all())
 
 
-def _kind(array: np.ndarray) -> str:
+def kind(array: np.ndarray) -> str:
+    """Shape and dtype, as they stand in every message."""
     return f"{array.shape} {array.dtype}"
 
 
 def _message(stage: str, expected: np.ndarray, actual: np.ndarray, share: np.ndarray, over: int) -> str:
     index = tuple(int(i) for i in np.unravel_index(int(share.argmax()), share.shape))
     return (
-        f"{stage} {_kind(expected)}: {over} of {share.size} over bound; worst {float(share[index]):.3g} x bound at "
+        f"{stage} {kind(expected)}: {over} of {share.size} over bound; worst {float(share[index]):.3g} x bound at "
         f"{index}, legacy {float(expected[index])!r}, port {float(actual[index])!r}"
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from parity.findings import Check, Finding, Verdict
-from parity.trace import Record, code_sha256
+from parity.findings import Check, Finding, Verdict, kind
+from parity.trace import FORCED, Record, code_sha256
 
 ROOMS = Path(__file__).resolve().parent.parent
 """Where the rooms `legacy` and `port` stand, whose code a trace must come from."""
@@ -31,6 +31,7 @@ def check_pair(legacy: Record, port: Record, *, request: Record | None = None, r
         *_separate_processes(legacy, port),
         *(finding for side in (legacy, port) for finding in _fresh_code(side, rooms)),
         *_same_stages(legacy, port),
+        *_same_kinds(legacy, port),
     ]
 
 
@@ -109,7 +110,7 @@ def _fresh_code(trace: Record, rooms: Path) -> Iterator[Finding]:
 def _same_stages(legacy: Record, port: Record) -> Iterator[Finding]:
     stages = legacy.graph.stages
     for side, trace in (("legacy", legacy), ("port", port)):
-        entries = [name for name in trace.arrays if name not in {f"forced/{stage}" for stage in stages}]
+        entries = [name for name in trace.arrays if name not in {FORCED + stage for stage in stages}]
         missing = [stage for stage in stages if stage not in entries]
         extra = [name for name in entries if name not in stages]
         for problem, names in (("missing", missing), ("extra", extra)):
@@ -120,3 +121,13 @@ def _same_stages(legacy: Record, port: Record) -> Iterator[Finding]:
     teacher = port.manifest.get("teacher_sha256")
     if teacher != (legacy.sha256 if port.forced or teacher else None):
         yield _fail("teacher_sha256", f"the port was forced by {teacher}, the legacy is {legacy.sha256}")
+
+
+def _same_kinds(legacy: Record, port: Record) -> Iterator[Finding]:
+    """Nothing is cast, broadcast or reshaped in order to be compared."""
+    for stage in legacy.graph.stages:
+        for name in (stage, FORCED + stage):
+            if stage in legacy.arrays and name in port.arrays:
+                expected, actual = kind(legacy[stage]), kind(port[name])
+                if expected != actual:
+                    yield _fail(name, f"legacy is {expected}, port is {actual}")

@@ -4,7 +4,7 @@ Shapes: images (batch, channel, row, col); filters (out, in, row, col) in Lasagn
 convolution as mathematics writes it; `delta` is the gradient of the loss with respect to a convolution's result.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,25 +118,30 @@ NOT_COMPUTED = ("given", "trajectory")
 """Operations without a formula of their own: read from the request; many steps (`trajectory`)."""
 
 
-def _operation(node: Node) -> Operation:
-    """The formula of a node.
+def compute(node: Node, values: Values) -> np.ndarray:
+    """One stage from the values of its inputs: sums in float64, exact operations in the inputs' own dtype.
 
     Raises:
-        ParityError: the judge knows no such operation.
+        ParityError: the judge knows no such operation, or it cannot be computed from these inputs.
     """
-    if node.operation not in OPERATIONS:
-        known = ", ".join([*OPERATIONS, *NOT_COMPUTED])
-        raise ParityError(f"{node.stage}: unknown operation {node.operation!r}; the judge knows {known}")
-    return OPERATIONS[node.operation]
-
-
-def compute(node: Node, values: Values) -> np.ndarray:
-    """One stage from the values of its inputs: sums in float64, exact operations in the inputs' own dtype."""
-    operation = _operation(node)
     inputs = [values[name] for name in node.inputs]
     if node.operation not in EXACT:
         inputs = [array.astype(np.float64, copy=False) for array in inputs]
-    return np.asarray(operation(*inputs, **node.attributes), dtype=np.float64)
+    return _apply(node, inputs).astype(np.float64, copy=False)
+
+
+def _apply(node: Node, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    if node.operation not in OPERATIONS:
+        known = ", ".join([*OPERATIONS, *NOT_COMPUTED])
+        raise ParityError(f"{node.stage}: unknown operation {node.operation!r}; the judge knows {known}")
+    try:
+        return np.asarray(OPERATIONS[node.operation](*inputs, **node.attributes))
+    except (TypeError, ValueError, IndexError) as error:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in zip(node.inputs, inputs, strict=True))
+        raise ParityError(
+            f"{node.stage}: {node.operation} cannot be computed from {shapes or 'nothing'} with "
+            f"{dict(node.attributes)}; record it again"
+        ) from error
 
 
 def evaluate(nodes: Graph | list[Node], given: Values, dtype: DTypeLike = np.float64) -> dict[str, np.ndarray]:
@@ -147,7 +152,7 @@ def evaluate(nodes: Graph | list[Node], given: Values, dtype: DTypeLike = np.flo
             values[node.stage] = given[node.stage].astype(dtype)
         elif node.operation != "trajectory":
             inputs = [values[name] for name in node.inputs]
-            values[node.stage] = np.asarray(_operation(node)(*inputs, **node.attributes), dtype)
+            values[node.stage] = _apply(node, inputs).astype(dtype, copy=False)
     return values
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from parity import bounds, reference
-from parity.findings import Check, Finding, Verdict, measure
+from parity.findings import Check, Finding, Verdict, measure, require_shape
 from parity.graph import Node
 from parity.trace import Record
 
@@ -36,6 +36,8 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
         errors: what the loss and the first step's gradients may err by (`bounds.free_running`), by stage.
     """
     nodes = [node for node in legacy.graph if node.operation == "trajectory"]
+    for node in nodes:
+        require_shape(node.stage, recorded=legacy[node.stage], computed=truth[node.stage])
     if legacy.dtype == np.float64:
         for node in nodes:
             yield from _semantic(node.stage, legacy[node.stage], port[node.stage], truth[node.stage])
