@@ -1,6 +1,7 @@
 """A sound pair of traces passes; a pair with one mistake fails, and the stage with the mistake is blamed."""
 
 import itertools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -232,4 +233,36 @@ def test_operation_that_the_judge_does_not_know_is_refused_without_steps(make: M
         side.manifest["graph"] = [*side.manifest["graph"], Node("out", "softplus", ("batch/raw",)).as_json()]
         side.arrays["out"] = side.arrays["batch/raw"]
     with pytest.raises(ParityError, match="out: unknown operation 'softplus'"):
+        pair.judge()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("stage", ["conv1/pre", "loss", "grad/conv1/b", "step/0004/weight/conv1/W", "loss/curve"])
+def test_entries_that_do_not_follow_their_graph_are_refused(make: MakePair, stage: str, dtype: str) -> None:
+    """Two sides that agree on a shape which the graph does not give are not judged; both shapes are told."""
+    pair = make(dtype=dtype)
+    pair.spoil(stage, lambda values: np.stack([values, values]), both=True)
+    shape = pair.legacy.arrays[stage].shape
+    with pytest.raises(ParityError, match=rf"^{stage}: recorded with shape {re.escape(str(shape))}, its graph gives "):
+        pair.judge()
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "told"),
+    [
+        ("batch/normalised", {"attributes": {}}, "divide cannot be computed from batch/raw"),
+        ("batch/normalised", {"attributes": {"factor": 2}}, "divide cannot be computed from batch/raw"),
+        ("batch/selected", {"attributes": {"axis": 1, "indices": [9]}}, "select cannot be computed"),
+        ("conv1/out", {"inputs": []}, "rectify cannot be computed from nothing"),
+        ("conv1/pre", {"inputs": ["batch/selected"]}, "convolution_valid cannot be computed from batch/selected"),
+        ("conv2/pre", {"inputs": ["batch/raw", "weight/conv1/W", "weight/conv1/b"]}, "convolution_valid cannot be"),
+    ],
+    ids=["no attribute", "unknown attribute", "index", "no input", "too few inputs", "channels"],
+)
+def test_graph_that_cannot_be_computed_is_refused(pair: Pair, stage: str, change: dict, told: str) -> None:
+    """Both sides telling the same impossible graph is one error that names the stage, with what it was given."""
+    for node in pair.legacy.manifest["graph"]:
+        if node["stage"] == stage:
+            node |= change
+    with pytest.raises(ParityError, match=f"^{stage}: {told}"):
         pair.judge()

@@ -216,6 +216,25 @@ def test_missing_or_extra_entry_is_a_doubt(
     assert blamed(pair) == told.format(side)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("stage", ["patches/raw", "conv1/pre", "loss", "forced/conv1/pre", "step/0004/weight/conv1/W"])
+@pytest.mark.parametrize(
+    "change",
+    [lambda values: values.ravel()[1:], lambda values: values[None], lambda values: values.astype("float16")],
+    ids=["shorter", "one axis more", "dtype"],
+)
+def test_another_shape_or_dtype_is_a_doubt(
+    make: MakePair, stage: str, dtype: str, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """An entry of another shape or type fails before anything is computed from it; both are told."""
+    pair = make(forced=True, dtype=dtype)
+    expected = pair.port.arrays[stage]
+    pair.spoil(stage, change)
+    actual = pair.port.arrays[stage]
+    sides = f"legacy is {expected.shape} {dtype}, port is {actual.shape} {actual.dtype}"
+    assert blamed(pair) == f"{stage}: {sides}"
+
+
 @pytest.mark.parametrize("side", ["legacy", "port"])
 def test_renamed_entry_is_missing_and_extra(pair: Pair, side: str) -> None:
     """Entries are paired by name, never by position."""
