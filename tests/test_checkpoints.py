@@ -48,6 +48,11 @@ def trained(chosen: Recipe, *, compiled: bool = False, start: Checkpoint | None 
     return capture(wrapped, optimiser, variant="SAR", recipe=chosen, epoch=chosen.epochs)
 
 
+def constant(epochs: int, form: str) -> Recipe:
+    """A recipe whose learning rate does not depend on the number of epochs."""
+    return recipe(epochs=epochs, momentum_form=form, schedule="constant")
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     """A checkpoint after two epochs."""
@@ -90,18 +95,18 @@ def test_a_compiled_network_s_names_do_carry_the_prefix() -> None:
 @pytest.mark.parametrize("form", ["lasagne", "torch"])
 def test_going_on_is_as_never_stopped(form: str, tmp_path: Path) -> None:
     """Two epochs, saved, read, and three more end where five epochs end, to the last bit."""
-    whole = trained(recipe(epochs=5, momentum_form=form))
-    save(tmp_path / "c.safetensors", trained(recipe(epochs=2, momentum_form=form)))
-    resumed = trained(recipe(epochs=5, momentum_form=form), start=read(tmp_path / "c.safetensors"))
+    whole = trained(constant(5, form))
+    save(tmp_path / "c.safetensors", trained(constant(2, form)))
+    resumed = trained(constant(5, form), start=read(tmp_path / "c.safetensors"))
     for name, value in whole.weights.items():
         assert torch.equal(resumed.weights[name], value)
 
 
 def test_a_lost_optimiser_state_would_show() -> None:
     """Going on without the velocities ends elsewhere: the test above can fail."""
-    whole, half = trained(recipe(epochs=5)), trained(recipe(epochs=2))
+    whole, half = trained(constant(5, "torch")), trained(constant(2, "torch"))
     bare = Checkpoint(variant="SAR", recipe=half.recipe, epoch=2, weights=half.weights)
-    forgetful = trained(recipe(epochs=5), start=bare)
+    forgetful = trained(constant(5, "torch"), start=bare)
     assert not torch.equal(forgetful.weights["conv1.weight"], whole.weights["conv1.weight"])
 
 
