@@ -1,0 +1,80 @@
+"""A probe set is told which branches it reached, and does not pass for those that it did not."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from judged_pair import Pair
+
+from parity.coverage import branches, check_coverage
+from parity.findings import Check, Finding, Verdict
+from parity.graph import Node
+from parity.trace import Record, read_trace
+
+RECTIFY = Node("conv1/out", "rectify", ("conv1/pre",))
+GRADIENT = Node("grad/conv1/pre", "rectify_gradient", ("conv1/pre", "grad/conv1/out"), {"at_zero": 0.5})
+LOSS = Node("loss", "mean_absolute_error", ("output", "target"))
+
+
+def reached(node: Node, *inputs: list[float]) -> dict[str, int]:
+    """The branches of one stage with these inputs."""
+    arrays = {name: np.array(values) for name, values in zip(node.inputs, inputs, strict=True)}
+    graph = [*(Node(name, "given") for name in node.inputs), node]
+    manifest = {"graph": [each.as_json() for each in graph]}
+    return branches(Record(Path("t.npz"), manifest, arrays, ""))[node.stage]
+
+
+def judged(counts: dict[str, int]) -> Finding:
+    """The finding about one stage's branches."""
+    (found,) = check_coverage({"loss": counts})
+    return found
+
+
+def test_rectifier_has_negative_and_positive_inputs() -> None:
+    """Exactly 0, of either sign, is neither."""
+    assert reached(RECTIFY, [-1, -0.0, 0, 2, 3]) == {"negative": 1, "positive": 2}
+
+
+def test_gate_at_zero_counts_where_a_gradient_reaches_it() -> None:
+    """A pre-activation of exactly 0 tells nothing unless the gradient there is not 0."""
+    assert reached(GRADIENT, [0, 0, -0.0, 1e-300], [1, 0, 2, 3]) == {"zero with a gradient": 2}
+
+
+def test_loss_falls_on_either_side_or_ties() -> None:
+    """Predictions below, above and equal to their targets."""
+    assert reached(LOSS, [1, 2, 3, 3], [2, 2, 1, 1]) == {"below": 1, "above": 2, "tie": 1}
+
+
+@pytest.mark.parametrize(
+    ("patches", "steps", "expected"),
+    [(5, 4, (1, 2)), (4, 4, (0, 2)), (5, 2, (1, 0)), (5, 1, (1, 0))],
+    ids=["both", "no remainder", "one pass", "part of a pass"],
+)
+def test_training_has_a_remainder_and_a_second_pass(patches: int, steps: int, expected: tuple[int, int]) -> None:
+    """Patches left over by whole batches of two, and steps after the list's two batches."""
+    manifest = {"graph": [], "training": {"batch_size": 2, "batches": 2, "steps": steps}}
+    found = branches(Record(Path("t.npz"), manifest, {"patches/raw": np.zeros((patches, 1, 1, 1))}, ""))
+    assert found == {
+        "loss/curve": dict(zip(("incomplete last batch", "second pass over the list"), expected, strict=True))
+    }
+
+
+def test_each_branching_stage_of_the_network_is_told(pair: Pair) -> None:
+    """The two-layer network has one rectifier, its gradient, a loss and a training; the probe reaches all branches."""
+    found = branches(read_trace(pair.write()[0]))
+    assert list(found) == ["conv1/out", "loss", "grad/conv1/pre", "loss/curve"]
+    assert all(count > 0 for counts in found.values() for count in counts.values())
+
+
+def test_all_branches_reached_pass() -> None:
+    """The counts are told."""
+    assert judged({"below": 3, "above": 2}) == Finding("loss", Check.COVERAGE, Verdict.PASS, "loss: below 3, above 2")
+
+
+@pytest.mark.parametrize("counts", [{"below": 0, "above": 2}, {"below": 0, "above": 0}], ids=["one", "both"])
+def test_branch_that_was_not_reached_is_named(counts: dict[str, Any]) -> None:
+    """One branch missed is enough; the first is named."""
+    found = judged(counts)
+    assert found.verdict is Verdict.NOT_EXERCISED
+    assert found.message.endswith("; never below")
