@@ -23,6 +23,7 @@ from parity_tests.trained_weights import trained_probes
 Tell = Callable[[str], None]
 ROOT = Path(__file__).resolve().parent.parent
 PORT_TIMEOUT_S = 1800
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def run_port(arguments: Sequence[str | Path], *, module: Sequence[str] = ("port"
         RuntimeError: it failed; with what it said.
     """
     command = [sys.executable, "-m", *module, *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **ONE_THREAD}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PORT_TIMEOUT_S, check=False
     )
@@ -111,7 +112,8 @@ class Proceedings:
             groups.setdefault(case.id.replace(case.dtype, ""), []).append(case)
         arguments = [[(case, self.files(case)) for case in group] for group in groups.values()]
         judged: dict[Case, Comparison] = {}
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        os.environ.update(ONE_THREAD)  # inherited by the pool, which has one worker a core
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
             for found in pool.map(_compare_group, arguments):
                 judged |= found
         return judged
@@ -126,11 +128,6 @@ class Proceedings:
             name = "recorded" if case.small else f"{case.variant}-{case.dtype}"
             grouped.setdefault(name, {})[case.id] = comparison
         return {name: Docket(comparisons) for name, comparisons in grouped.items()}
-
-
-def _one_thread() -> None:
-    """Keep a worker's BLAS to itself; the pool has one worker a core."""
-    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 
 def _side_by_side(work: Callable[[Sequence[Case]], None], shares: Iterable[Sequence[Case]]) -> None:
