@@ -1,0 +1,220 @@
+"""After many steps: 1e-12 in float64; in float32 no farther from the truth than twice a sound run, or one rounding.
+
+The float32 cases put the legacy and the port at chosen distances from the truth, all far above what float32 rounds.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from judged_pair import BACKWARD, CURVE, FORWARD, GIVEN, NODES, PARAMETERS, STEPS, TRAINING, given_entries
+
+from parity import bounds
+from parity.findings import Check, Finding, Verdict
+from parity.graph import Node
+from parity.trace import Record
+from parity.trajectories import judge_trajectory, true_trajectory
+
+Values = dict[str, np.ndarray]
+STAGES = [node.stage for node in (*STEPS, *CURVE)]
+GROUPS = [
+    "loss/curve",
+    "step/0001/velocity",
+    "step/0001/weight",
+    "step/0004/velocity",
+    "step/0004/weight",
+]
+EACH_GROUP = pytest.mark.parametrize("group", GROUPS)
+APART = 1e-3
+"""The legacy's distance from the truth, as a part of the truth: 1000 times what its float32 rounds."""
+
+
+def record(values: Mapping[str, np.ndarray], dtype: str) -> Record:
+    """A trace with the given entries, and these after steps."""
+    arrays = {name: np.asarray(value, dtype) for name, value in (given_entries() | dict(values)).items()}
+    manifest = {"dtype": dtype, "training": TRAINING, "graph": [node.as_json() for node in NODES]}
+    return Record(Path("t.npz"), manifest, arrays, "")
+
+
+TRUTH = true_trajectory(record({}, "float64"))
+NO_ERRORS = {"loss": np.array(0.0)} | {
+    f"grad/{name}": np.zeros(TRUTH[f"step/0001/weight/{name}"].shape) for name in PARAMETERS
+}
+
+
+def members(group: str) -> list[str]:
+    """The stages that are judged together: all losses, or the velocities or weights of a step."""
+    return [stage for stage in STAGES if stage.startswith(group) or (group == "loss/curve" and stage.endswith("/loss"))]
+
+
+def farther(part: float, stages: Collection[str] = STAGES) -> Values:
+    """The truth, with these stages larger by some part of it."""
+    return {stage: value * (1 + part * (stage in stages)) for stage, value in TRUTH.items()}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The findings about one pair."""
+
+    findings: list[Finding]
+
+    def about(self, stage: str, check: Check) -> Finding:
+        """The one of a stage."""
+        (found,) = [each for each in self.findings if (each.stage, each.check) == (stage, check)]
+        return found
+
+    @property
+    def failed(self) -> set[str]:
+        """Ids of what fails."""
+        return {each.id for each in self.findings if each.verdict is Verdict.FAIL}
+
+
+def judge(
+    legacy: Values, port: Values, *, dtype: str = "float32", errors: Mapping[str, np.ndarray] = NO_ERRORS
+) -> Judged:
+    """The findings about two sides' stages after steps."""
+    sides = record(legacy, dtype), record(port, dtype)
+    return Judged([*judge_trajectory(*sides, truth=TRUTH, errors=errors)])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("part", "verdict"), [(0.9e-12, Verdict.PASS), (1.2e-12, Verdict.FAIL)], ids=["in", "over"])
+def test_float64_port_is_within_1e_12_of_the_maximum(stage: str, part: float, verdict: Verdict) -> None:
+    """The largest element of any stage may be off by 1e-12 of itself, and by no more."""
+    found = judge(TRUTH, farther(part, [stage]), dtype="float64")
+    assert found.about(stage, Check.TRAJECTORY).verdict is verdict
+    assert found.failed == ({f"{stage}:trajectory"} if verdict is Verdict.FAIL else set())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_float64_legacy_is_held_to_the_truth(stage: str) -> None:
+    """Two sides that agree on another training fail by the third opinion."""
+    wrong = farther(1e-11, [stage])
+    assert judge(wrong, wrong, dtype="float64").failed == {f"{stage}:truth"}
+
+
+@EACH_GROUP
+def test_float32_port_within_twice_the_legacys_distance_passes(group: str) -> None:
+    """As far again as the legacy is allowed."""
+    opposite = farther(-1.99 * APART)
+    found = judge(farther(APART), farther(APART) | {stage: opposite[stage] for stage in members(group)})
+    finding = found.about(group, Check.TRUTH)
+    assert found.failed == set()
+    assert finding.share is not None
+    assert abs(finding.share - 0.995) < 0.005
+
+
+@EACH_GROUP
+def test_float32_port_beyond_twice_the_legacys_distance_fails(group: str) -> None:
+    """A little farther is not, and only that group fails."""
+    beyond = farther(2.02 * APART)
+    port = farther(APART) | {stage: beyond[stage] for stage in members(group)}
+    assert judge(farther(APART), port).failed == {f"{group}:truth"}
+
+
+def test_float32_distance_is_over_all_parameters() -> None:
+    """A bias that alone is three times as far off as the legacy's passes where the rest makes up for it."""
+    port = farther(APART) | {"step/0004/weight/conv2/b": TRUTH["step/0004/weight/conv2/b"] * (1 + 3 * APART)}
+    assert judge(farther(APART), port).failed == set()
+
+
+def test_float32_legacy_that_was_lucky_is_not_the_measure() -> None:
+    """Where the legacy is the truth itself rounded, a port as far as the judge's own float32 run passes."""
+    own = true_trajectory(record({}, "float32"), "float32")
+    found = judge(TRUTH, own)
+    assert found.failed == set()
+    finding = found.about("step/0004/weight", Check.TRUTH)
+    assert finding.share is not None
+    assert finding.share > 0
+    assert "numpy" in found.about("step/0004/velocity", Check.TRUTH).message
+
+
+def test_float32_port_beyond_twice_the_own_run_fails() -> None:
+    """Twice as far as the farther of the two sound runs, and not three times."""
+    own = true_trajectory(record({}, "float32"), "float32")
+    port = {stage: TRUTH[stage] + 3 * (own[stage].astype("f8") - TRUTH[stage]) for stage in TRUTH}
+    assert "step/0004/velocity:truth" in judge(TRUTH, port).failed
+
+
+def floor_of(stage: str) -> np.ndarray:
+    """What one rounding explains of a stage, where the first loss and gradients err by 1e-3."""
+    if stage.endswith("loss") or stage == "loss/curve":
+        return np.full(TRUTH[stage].shape, 1e-3)
+    gradient = TRAINING["learning_rate"] * 1e-3
+    if "/velocity/" in stage:
+        return np.full(TRUTH[stage].shape, gradient)
+    return bounds.sum_factor(int(stage[5:9])) * 2.0**-24 * np.abs(TRUTH[stage]) + gradient
+
+
+@EACH_GROUP
+@pytest.mark.parametrize(("times", "passes"), [(0.99, True), (1.02, False)], ids=["in", "over"])
+def test_float32_port_within_one_rounding_passes(group: str, times: float, passes: bool) -> None:
+    """However near the legacy came, what one rounding explains is allowed, and no more."""
+    errors = {name: np.full(value.shape, 1e-3) for name, value in NO_ERRORS.items()}
+    port = {stage: value + times * (stage in members(group)) * floor_of(stage) for stage, value in TRUTH.items()}
+    assert judge(TRUTH, port, errors=errors).failed == (set() if passes else {f"{group}:truth"})
+
+
+@EACH_GROUP
+def test_float32_bound_as_large_as_the_truth_is_vacuous(group: str) -> None:
+    """A legacy that is off by as much as half the thing itself proves nothing of the port."""
+    found = judge(farther(0.6, members(group)), TRUTH)
+    assert found.about(group, Check.TRUTH).verdict is Verdict.VACUOUS
+    assert found.failed == set()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_is_no_number_fails(stage: str, value: float, dtype: str) -> None:
+    """NaN or infinity in any stage of the port fails it, also where both sides have it."""
+    broken = TRUTH | {stage: np.full(TRUTH[stage].shape, value)}
+    assert f"{stage}:trajectory" in judge(TRUTH, broken, dtype=dtype).failed
+    with np.errstate(invalid="ignore"):  # inf / inf, a share of an infinite distance
+        assert f"{stage}:trajectory" in judge(broken, broken, dtype=dtype).failed
+
+
+@EACH_GROUP
+def test_float32_group_with_a_nan_fails_as_a_whole(group: str) -> None:
+    """No distance can be told, so none is allowed."""
+    stage = members(group)[0]
+    broken = TRUTH | {stage: np.full(TRUTH[stage].shape, np.nan)}
+    assert f"{group}:truth" in judge(farther(APART), broken).failed
+
+
+def test_constant_losses_after_steps_are_not_vacuous_alone() -> None:
+    """Single stages are only looked at for soundness in float32: how far they are is judged by groups."""
+    found = judge(farther(APART), farther(APART))
+    alone = [each for each in found.findings if each.check is Check.TRAJECTORY]
+    assert [each.stage for each in alone] == STAGES
+    assert all((each.verdict, each.share) == (Verdict.PASS, None) for each in alone)
+
+
+def test_trace_without_training_has_nothing_to_judge() -> None:
+    """A graph without trajectory stages gives no truth and no finding."""
+    nodes: list[Node] = [*GIVEN, *FORWARD, *BACKWARD]
+    sides = []
+    for _ in range(2):
+        side = record({}, "float32")
+        sides.append(Record(side.path, side.manifest | {"graph": [node.as_json() for node in nodes]}, side.arrays, ""))
+    assert true_trajectory(sides[0]) == {}
+    assert [*judge_trajectory(*sides, truth={}, errors={})] == []
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "mistake",
+    [{"momentum": 0.0}, {"learning_rate": 0.00501}, {"batches": 1}],
+    ids=["momentum forgotten", "learning rate", "first batch again"],
+)
+def test_wrong_training_fails(mistake: dict[str, float], dtype: str) -> None:
+    """Four steps by another rule are farther off than rounding: the last velocity and weights tell."""
+    side = record({}, dtype)
+    wrong = Record(side.path, side.manifest | {"training": TRAINING | mistake}, side.arrays, "")
+    check = "truth" if dtype == "float32" else "trajectory"
+    group = "step/0004/weight" if dtype == "float32" else "step/0004/weight/conv1/W"
+    failed = judge(true_trajectory(side, dtype), true_trajectory(wrong, dtype), dtype=dtype).failed
+    assert f"{group}:{check}" in failed
+    assert f"{group}:{check}".replace("weight", "velocity", 1) in failed
