@@ -13,7 +13,7 @@ from rich.text import Text
 
 from parity.compare import Comparison
 from parity.docket import Docket
-from parity.findings import Check, Finding, Verdict
+from parity.findings import Check, Finding, Verdict, worst
 
 STYLES: Mapping[Verdict, str] = {
     Verdict.PASS: "green",
@@ -147,12 +147,11 @@ def table(comparison: Comparison) -> RenderableType:
         "stage", "alone", "reference", "free-running", "many steps", "verdict", title="share of bound, by stage"
     )
     for stage, findings in _by_stage(comparison.findings).items():
-        verdicts = [finding.verdict for finding in findings]
-        shown = max(verdicts, key=[*Verdict].index) if Verdict.FAIL not in verdicts else Verdict.FAIL
+        shown = worst(finding.verdict for finding in findings)
         alone = _cell(findings, Check.GIVEN, Check.FORCED, Check.OWN_INPUT)
         steps = _cell(findings, Check.TRAJECTORY, Check.TRUTH)
         grid.add_row(
-            stage,
+            Text(stage),
             alone,
             _cell(findings, Check.REFERENCE),
             _cell(findings, Check.FREE),
