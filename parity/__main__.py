@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 
@@ -26,7 +25,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-Trace = Annotated[Path, typer.Argument(help="A trace, .npz.")]
+
+
+class Judged(SystemExit):
+    """The end of a comparison, with its verdict's exit code."""
 
 
 @app.command()
@@ -43,8 +45,8 @@ def compare(
     if report is not None:
         write_json(report / "comparison.json", comparison)
         write_junit(report / "junit.xml", {f"{legacy.stem} {port.stem}": comparison})
-        console.print(f"wrote {report / 'comparison.json'} and {report / 'junit.xml'}", soft_wrap=True)
-    raise typer.Exit(comparison.verdict.exit_code)
+        console.print(f"wrote {report / 'comparison.json'} and {report / 'junit.xml'}", soft_wrap=True, markup=False)
+    raise Judged(comparison.verdict.exit_code)
 
 
 @app.command()
@@ -55,27 +57,28 @@ def record(
 ) -> None:
     """Run the original on a request, in the best place found; exit 3 if it cannot run."""
     console = Console(stderr=True)
+    read_request(request)
     found = witness.find(name, say=lambda text: console.print(text, soft_wrap=True, markup=False))
     for reason in found.reasons:
-        console.print(reason, soft_wrap=True)
+        console.print(reason, soft_wrap=True, markup=False)
     found.record([(request, trace)])
-    console.print(f"{found.name} witness wrote {trace}", soft_wrap=True)
+    console.print(f"{found.name} witness wrote {trace}", soft_wrap=True, markup=False)
 
 
 def main() -> None:
     """Run a command; an error is one paragraph, and never mistaken for exit code 2, which is a verdict."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = FAILED
+        app()
+    except Judged:
+        raise
+    except SystemExit as end:  # help, or a usage error, which typer has shown and calls 2
+        sys.exit(FAILED if end.code else 0)
     except WitnessError as error:
         Console(stderr=True).print(f"no witness: {error}", style="bold red", soft_wrap=True, markup=False)
-        code = NO_WITNESS
-    except ParityError as error:
+        sys.exit(NO_WITNESS)
+    except (ParityError, OSError) as error:
         Console(stderr=True).print(f"FAIL: {error}", style="bold red", soft_wrap=True, markup=False)
-        code = FAILED
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":

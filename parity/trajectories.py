@@ -1,6 +1,7 @@
 """Many training steps: what two runs may differ by after them.
 
-In float64 both sides and the reference agree to 1e-12 of each tensor's maximum. In float32 rounding grows with every
+In float64 both sides and the reference agree to 1e-12 of each tensor's maximum, or of what one rounding explains where
+opposite gradients have cancelled and only their rounding is left. In float32 rounding grows with every
 gate that flips, so a run is judged as a whole: the port may be no farther from the float64 truth than twice the
 original's own float32 run, distance being the Euclidean one over all parameters at a step, or over the loss curve.
 
@@ -46,7 +47,6 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
     for node in nodes:
         groups.setdefault(_group(node), []).append(node)
         yield _sound(node.stage, legacy[node.stage], port[node.stage])
-    rounded = _Rounded(legacy, truth, errors)
     for name, members in groups.items():
         yield rounded.finding(name, members, port)
 
@@ -59,9 +59,11 @@ def true_trajectory(trace: Record, dtype: str = "float64") -> dict[str, np.ndarr
     return reference.trajectory(trace.graph, given, trace.manifest["training"], dtype)
 
 
-def _semantic(stage: str, expected: np.ndarray, actual: np.ndarray, truth: np.ndarray) -> Iterator[Finding]:
-    yield measure(stage, Check.TRAJECTORY, expected=expected, actual=actual, bound=bounds.semantic(expected))
-    yield measure(stage, Check.TRUTH, expected=truth, actual=expected, bound=bounds.semantic(truth))
+def _semantic(
+    stage: str, expected: np.ndarray, actual: np.ndarray, truth: np.ndarray, allowed: np.ndarray
+) -> Iterator[Finding]:
+    yield measure(stage, Check.TRAJECTORY, expected=expected, actual=actual, bound=allowed)
+    yield measure(stage, Check.TRUTH, expected=truth, actual=expected, bound=allowed)
 
 
 def _sound(stage: str, expected: np.ndarray, actual: np.ndarray) -> Finding:
@@ -84,7 +86,7 @@ def _norm(values: Values, members: list[Node], truth: Values | None = None) -> f
 
 
 class _Rounded:
-    """How far sound float32 runs are from the truth."""
+    """How far sound runs are from the truth."""
 
     def __init__(self, legacy: Record, truth: Values, errors: Values) -> None:
         self._legacy, self._truth, self._errors = legacy, truth, errors
@@ -98,7 +100,8 @@ class _Rounded:
     def finding(self, name: str, members: list[Node], port: Record) -> Finding:
         """Whether the port's run is near enough to the truth in a group of stages."""
         runs = {"legacy": _norm(self._legacy.arrays, members, self._truth)}
-        distance, rounding = _norm(port.arrays, members, self._truth), self._one_rounding(members)
+        distance = _norm(port.arrays, members, self._truth)
+        rounding = float(np.sqrt(sum(np.sum(self.one_rounding(node) ** 2) for node in members)))
         if not distance <= max(FACTOR * runs["legacy"], rounding):
             runs["numpy"] = _norm(self._own_run, members, self._truth)
         allowed = max(FACTOR * max(runs.values()), rounding)
@@ -112,11 +115,8 @@ class _Rounded:
         elements = sum(self._legacy[node.stage].size for node in members)
         return Finding(name, Check.TRUTH, _verdict(share, allowed < size), message, share, elements)
 
-    def _one_rounding(self, members: list[Node]) -> float:
-        """The distance that one rounding explains."""
-        return float(np.sqrt(sum(np.sum(self._rounding(node) ** 2) for node in members)))
-
-    def _rounding(self, node: Node) -> np.ndarray:
+    def one_rounding(self, node: Node) -> np.ndarray:
+        """What one rounding explains, per element of a stage."""
         kind, _, parameter = str(node.attributes["of"]).partition("/")
         truth = np.abs(self._truth[node.stage])
         match kind:
