@@ -1,9 +1,9 @@
 """Many training steps: what two runs may differ by after them.
 
-In float64 both sides and the reference agree to 1e-12 of each tensor's maximum, or of what one rounding explains where
-opposite gradients have cancelled and only their rounding is left. In float32 rounding grows with every
-gate that flips, so a run is judged as a whole: the port may be no farther from the float64 truth than twice the
-original's own float32 run, distance being the Euclidean one over all parameters at a step, or over the loss curve.
+In float64 both sides and the reference agree to 1e-12 of each tensor's maximum, or to what one rounding explains where
+opposite gradients have cancelled and only their rounding is left. In float32 rounding grows with every gate that flips,
+so a run is judged as a whole: the port may be no farther from the float64 truth than twice the original's own float32
+run, distance being the Euclidean one over all parameters at a step, or over the loss curve.
 
 Two things are never held against a port. A distance that one rounding explains: of one gradient and of the sum of k
 updates in a weight, of one gradient in a velocity, of each loss in the curve. And the original's luck: where no gate
@@ -39,9 +39,11 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
     nodes = [node for node in legacy.graph if node.operation == "trajectory"]
     for node in nodes:
         require_shape(node.stage, recorded=legacy[node.stage], computed=truth[node.stage])
+    rounded = _Rounded(legacy, truth, errors)
     if legacy.dtype == np.float64:
         for node in nodes:
-            yield from _semantic(node.stage, legacy[node.stage], port[node.stage], truth[node.stage])
+            allowed = np.maximum(bounds.semantic(truth[node.stage]), rounded.one_rounding(node))
+            yield from _semantic(node.stage, legacy[node.stage], port[node.stage], truth[node.stage], allowed)
         return
     groups: dict[str, list[Node]] = {}
     for node in nodes:
