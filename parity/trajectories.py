@@ -42,7 +42,7 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
     rounded = _Rounded(legacy, truth, errors)
     if legacy.dtype == np.float64:
         for node in nodes:
-            allowed = np.maximum(bounds.semantic(truth[node.stage]), rounded.one_rounding(node))
+            allowed = np.asarray(np.maximum(bounds.semantic(truth[node.stage]), rounded.one_rounding(node)))
             yield from _semantic(node.stage, legacy[node.stage], port[node.stage], truth[node.stage], allowed)
         return
     groups: dict[str, list[Node]] = {}
