@@ -138,23 +138,43 @@ def test_float32_port_beyond_twice_the_own_run_fails() -> None:
     assert "step/0004/velocity:truth" in judge(TRUTH, port).failed
 
 
-def floor_of(stage: str) -> np.ndarray:
-    """What one rounding explains of a stage, where the first loss and gradients err by 1e-3."""
+def floor_of(stage: str, error: float, u: float) -> np.ndarray:
+    """What one rounding explains of a stage, where the first loss and gradients err by so much."""
     if stage.endswith("loss") or stage == "loss/curve":
-        return np.full(TRUTH[stage].shape, 1e-3)
-    gradient = TRAINING["learning_rate"] * 1e-3
+        return np.full(TRUTH[stage].shape, error)
+    gradient = TRAINING["learning_rate"] * error
     if "/velocity/" in stage:
         return np.full(TRUTH[stage].shape, gradient)
-    return bounds.sum_factor(int(stage[5:9])) * 2.0**-24 * np.abs(TRUTH[stage]) + gradient
+    return bounds.sum_factor(int(stage[5:9])) * u * np.abs(TRUTH[stage]) + gradient
+
+
+def errors_of(error: float) -> Values:
+    """The loss and every gradient erring by so much."""
+    return {name: np.full(value.shape, error) for name, value in NO_ERRORS.items()}
 
 
 @EACH_GROUP
 @pytest.mark.parametrize(("times", "passes"), [(0.99, True), (1.02, False)], ids=["in", "over"])
 def test_float32_port_within_one_rounding_passes(group: str, times: float, passes: bool) -> None:
     """However near the legacy came, what one rounding explains is allowed, and no more."""
-    errors = {name: np.full(value.shape, 1e-3) for name, value in NO_ERRORS.items()}
-    port = {stage: value + times * (stage in members(group)) * floor_of(stage) for stage, value in TRUTH.items()}
-    assert judge(TRUTH, port, errors=errors).failed == (set() if passes else {f"{group}:truth"})
+    moved = {stage: TRUTH[stage] + times * floor_of(stage, 1e-3, 2.0**-24) for stage in members(group)}
+    assert judge(TRUTH, TRUTH | moved, errors=errors_of(1e-3)).failed == (set() if passes else {f"{group}:truth"})
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("times", "passes"), [(0.99, True), (1.02, False)], ids=["in", "over"])
+def test_float64_port_within_one_rounding_passes(stage: str, times: float, passes: bool) -> None:
+    """Where one rounding explains more than 1e-12 of the maximum, that is allowed, and no more."""
+    moved = {stage: TRUTH[stage] + times * floor_of(stage, 1e-8, 2.0**-53)}
+    failed = judge(TRUTH, TRUTH | moved, dtype="float64", errors=errors_of(1e-8)).failed
+    assert failed == (set() if passes else {f"{stage}:trajectory"})
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_error_that_is_not_a_number_allows_nothing(stage: str) -> None:
+    """Where the errors before training could not be told, no stage after it passes."""
+    found = judge(TRUTH, TRUTH, dtype="float64", errors=errors_of(np.nan))
+    assert found.about(stage, Check.TRAJECTORY).verdict is Verdict.FAIL
 
 
 @EACH_GROUP

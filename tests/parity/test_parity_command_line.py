@@ -1,0 +1,193 @@
+"""The judge's commands: exit codes 0 to 3, and errors that are one paragraph.
+
+Each command runs as a user runs it, in a process of its own, in which a warning is an error.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from judged_pair import GIVEN, MakePair, Pair
+
+from parity.integrity import ROOMS
+from parity.trace import code_sha256, read_request, write_request
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A function that runs `python -m parity` in an empty folder, with no program on the path."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "SYSTEMROOT")}
+    environment = kept | {"PATH": str(folder), "PYTHONPATH": str(ROOMS), "COLUMNS": "300", "NO_COLOR": "1"}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def ran(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "-m", "parity", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=120
+        )
+
+    return ran
+
+
+def written(pair: Pair) -> tuple[Path, Path]:
+    """The two traces' files, told to be of the code that stands in the rooms today."""
+    for side in (pair.legacy, pair.port):
+        side.manifest["code_sha256"] = code_sha256(ROOMS / side.manifest["side"])
+    return pair.write()
+
+
+def one_paragraph(text: str, start: str) -> str:
+    """The text, which must be one line that starts so, without a traceback."""
+    assert text.startswith(start)
+    assert text.strip().count("\n") == 0
+    assert "Traceback" not in text
+    return text
+
+
+def test_sound_pair_exits_0(pair: Pair, run: Run) -> None:
+    """The last line says what was compared."""
+    done = run("compare", *written(pair), "--request", pair.request)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith("PASS: ")
+    assert "numbers compared; largest share of its bound" in done.stdout.splitlines()[-1]
+
+
+def test_wrong_port_exits_1(pair: Pair, run: Run) -> None:
+    """The last line names the stage to blame."""
+    pair.spoil("conv2/pre", lambda values: 1.01 * values)
+    done = run("compare", *written(pair))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[-1].startswith("FAIL: ")
+    assert done.stdout.splitlines()[-1].endswith("first bad stage conv2/pre")
+
+
+def test_pair_in_doubt_exits_1(pair: Pair, run: Run) -> None:
+    """Two traces of one process are not compared."""
+    pair.port.manifest["process"] = pair.legacy.manifest["process"]
+    done = run("compare", *written(pair))
+    assert done.returncode == 1
+    assert "FAIL: integrity: process: both traces were written by process one" in done.stdout
+    assert "FAIL: 0 tensors, 0 numbers compared" in done.stdout
+
+
+def test_vacuous_pair_exits_2(make: MakePair, run: Run) -> None:
+    """Zeros on both sides prove nothing."""
+    pair = make(nodes=tuple(GIVEN))
+    pair.spoil("weight/conv1/W", lambda weights: 0 * weights, both=True)
+    done = run("compare", *written(pair))
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.splitlines()[-1].startswith("VACUOUS: ")
+
+
+def test_branch_never_reached_exits_2(pair: Pair, run: Run) -> None:
+    """Four patches in batches of two leave no incomplete one."""
+    for stage in ("patches/raw", "targets/raw"):
+        pair.spoil(stage, lambda values: values[:4], both=True)
+    done = run("compare", *written(pair))
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.splitlines()[-1].startswith("NOT EXERCISED: ")
+
+
+def test_another_request_exits_1(pair: Pair, run: Run, tmp_path: Path) -> None:
+    """Traces that come from another request than the one given are not compared."""
+    other = tmp_path / "other.npz"
+    write_request(other, {"dtype": "float64"}, {"weight/conv1/W": np.ones(3)})
+    done = run("compare", *written(pair), "--request", other)
+    assert done.returncode == 1
+    assert read_request(other).sha256 in done.stdout
+
+
+def test_report_is_written(pair: Pair, run: Run, tmp_path: Path) -> None:
+    """JSON and JUnit lie in the folder asked for, and the exit code is the JSON's."""
+    pair.spoil("conv2/pre", lambda values: 1.01 * values)
+    done = run("compare", *written(pair), "--report", tmp_path / "report")
+    told = json.loads((tmp_path / "report" / "comparison.json").read_text(encoding="utf-8"))
+    assert (told["exit_code"], done.returncode) == (1, 1)
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["comparison.json", "junit.xml"]
+
+
+def test_report_that_cannot_be_written_exits_1(pair: Pair, run: Run, tmp_path: Path) -> None:
+    """A file where the folder should be is one paragraph, though the pair is sound."""
+    (tmp_path / "report").write_text("", encoding="utf-8")
+    done = run("compare", *written(pair), "--report", tmp_path / "report")
+    assert done.returncode == 1
+    assert str(tmp_path / "report") in one_paragraph(done.stderr, "FAIL: ")
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["legacy", "port"])
+@pytest.mark.parametrize("content", [None, b"not a zip", b"PK\x03\x04"], ids=["missing", "text", "truncated"])
+def test_unreadable_trace_exits_1(pair: Pair, run: Run, side: int, content: bytes | None) -> None:
+    """One paragraph names the file; there is no traceback, and no verdict."""
+    path = written(pair)[side]
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    done = run("compare", pair.folder / "legacy.npz", pair.folder / "port.npz")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "record it again" in one_paragraph(done.stderr, f"FAIL: {path}: cannot be read as a trace or request (")
+
+
+def test_unknown_operation_exits_1(pair: Pair, run: Run) -> None:
+    """A graph that the judge cannot follow is one paragraph that names the stage."""
+    for node in pair.legacy.manifest["graph"]:
+        if node["stage"] == "conv1/out":
+            node["operation"] = "softplus"
+    done = run("compare", *written(pair))
+    assert (done.returncode, done.stdout) == (1, "")
+    one_paragraph(done.stderr, "FAIL: conv1/out: unknown operation 'softplus'; the judge knows convolution_valid")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["comapre", "a.npz", "b.npz"],
+        ["compare"],
+        ["compare", "a.npz"],
+        ["compare", "a.npz", "b.npz", "c.npz"],
+        ["compare", "a.npz", "b.npz", "--reprot=out"],
+        ["compare", "a.npz", "b.npz", "--tolerance=1"],
+        ["compare", "a.npz", "b.npz", "--report"],
+        ["record", "a.npz"],
+    ],
+    ids=" ".join,
+)
+def test_usage_error_is_no_verdict(run: Run, arguments: list[str]) -> None:
+    """A misspelt command or option is not swallowed, and does not exit 2, which is a verdict."""
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert "Usage: " in done.stdout + done.stderr or "Error" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["record", "--help"]], ids=" ".join)
+def test_help_exits_0(run: Run, arguments: list[str]) -> None:
+    """Help was asked for and given."""
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: " in done.stdout
+
+
+@pytest.mark.parametrize("witness", ["container", "period", "nonsense"])
+def test_no_witness_exits_3(pair: Pair, run: Run, tmp_path: Path, witness: str) -> None:
+    """Where no program is on the path there is no container; the paragraph tells which witness was asked for."""
+    done = run("record", pair.request, tmp_path / "trace.npz", f"--witness={witness}")
+    assert done.returncode == 3
+    assert witness in one_paragraph(done.stderr, "no witness: ")
+    assert not (tmp_path / "trace.npz").exists()
+
+
+def test_request_that_cannot_be_read_exits_1(run: Run, tmp_path: Path) -> None:
+    """It is the request that is at fault, not the witness, which is not looked for."""
+    done = run("record", "absent.npz", tmp_path / "trace.npz", "--witness=nonsense")
+    assert done.returncode == 1
+    one_paragraph(done.stderr, "FAIL: absent.npz: cannot be read as a trace or request (")
