@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from port import __main__ as command_line
-from port import lasagne_weights, record, tape
+from port import lasagne_weights, recording, tape
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ def _second_filters_flipped_again() -> None:
 
 def _channels_4_and_5_exchanged() -> None:
     """VV and VH at t+1 are read in the other order."""
-    in_order = record.normalise
+    in_order = recording.normalise
 
     def mutated(raw: np.ndarray, *arguments: object) -> np.ndarray:
         return in_order(raw[:, [0, 1, 2, 3, 5, 4, 6, 7, 8]], *arguments)
 
-    record.normalise = mutated
+    recording.normalise = mutated
 
 
 MUTANTS: Mapping[str, Mutant] = {
