@@ -1,0 +1,35 @@
+"""The README says what is true today: its tables are fresh, its commands are those that CI runs."""
+
+import re
+
+from benchmarks.tables import README, ROOT, TABLES, updated
+
+TEXT = README.read_text(encoding="utf-8")
+
+
+def test_tables_are_fresh() -> None:
+    """Every generated table is what the measurements and the code say (python -m benchmarks.tables)."""
+    assert updated(TEXT) == TEXT
+
+
+def test_every_table_stands_in_the_readme() -> None:
+    """No table is made for nobody, and none is empty."""
+    for name in TABLES:
+        assert re.search(rf"<!-- table {name} -->\n\|.*\n<!-- end -->", TEXT, re.DOTALL), name
+
+
+def test_ci_runs_the_commands_of_the_readme() -> None:
+    """What the README tells a new user to type, CI types."""
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    commands = re.findall(r"^python -m pip install tox && (python -m tox -e \w+)$", TEXT, re.MULTILINE)
+    assert commands == ["python -m tox -e train", "python -m tox -e parity"]
+    for command in commands:
+        assert command in ci
+
+
+def test_every_environment_is_described() -> None:
+    """`tox list` tells what each environment is for."""
+    sections = re.split(r"^\[testenv:", (ROOT / "tox.ini").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    assert sections
+    for section in sections:
+        assert re.search(r"^description = .{10,}", section, re.MULTILINE), section.splitlines()[0]
