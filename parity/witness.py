@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from parity.errors import WitnessError
 from parity.trace import code_sha256
@@ -17,6 +17,7 @@ BEST = ("container", "interpreter", "recorded")
 __all__ = ["BEST", "Witness", "code_sha256", "find"]
 
 
+@runtime_checkable
 class Witness(Protocol):
     """What every witness can be asked."""
 

@@ -158,14 +158,14 @@ def test_a_program_that_dies_is_told_with_its_last_lines() -> None:
     """Both streams are kept, and passed on line by line."""
     lines: list[str] = []
     with pytest.raises(WitnessError, match=r"dying: exit code 3; it wrote last: one \| two"):
-        run(["sh", "-c", "echo one; echo two >&2; exit 3"], what="dying", timeout_s=10, say=lines.append)
+        run(["sh", "-c", "echo one; echo two >&2; exit 3"], what="dying", timeout_s=10.0, say=lines.append)
     assert lines == ["one", "two"]
 
 
 def test_a_program_that_is_not_there_is_told() -> None:
     """No traceback for a missing file."""
     with pytest.raises(WitnessError, match="cannot be started"):
-        run(["/nowhere/python"], what="starting", timeout_s=10)
+        run(["/nowhere/python"], what="starting", timeout_s=10.0)
 
 
 @dataclass
