@@ -79,7 +79,6 @@ def measure(row: Row, seed: int) -> dict[str, Any]:
         "run": row.name,
         "seed": seed,
         "mae": groups,
-        "versions": versions(),
     }
 
 
