@@ -69,6 +69,14 @@ def test_earlier_of_two_mistakes_is_blamed(make: MakePair) -> None:
     assert blamed(make(forced=True, wrong=wrong).judge()) == "conv1/out"
 
 
+def test_stage_that_fails_on_good_inputs_is_blamed_before_one_that_fails_running_free(make: MakePair) -> None:
+    """An earlier stage that is right when forced may owe its failure to something else; the later one owes it to none."""
+    pair = make(forced=True)
+    for entry in ("conv1/pre", "forced/conv2/pre"):
+        pair.spoil(entry, lambda values: 1.01 * values)
+    assert blamed(pair.judge()) == "conv2/pre"
+
+
 def test_wrong_legacy_fails_by_the_reference(pair: Pair) -> None:
     """Two sides that agree on a wrong number are caught by the third opinion."""
     pair.spoil("conv2/pre", lambda values: 1.01 * values, both=True)
