@@ -98,6 +98,7 @@ def main() -> None:
     for row, seed in missing(done):
         entry = measure(row, seed)
         done.append(entry)
+        RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
         mae = entry["mae"]["all"]
         sys.stderr.write(
