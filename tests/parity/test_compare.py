@@ -70,7 +70,7 @@ def test_earlier_of_two_mistakes_is_blamed(make: MakePair) -> None:
 
 
 def test_stage_that_fails_on_good_inputs_is_blamed_before_one_that_fails_running_free(make: MakePair) -> None:
-    """An earlier stage that is right when forced may owe its failure to something else; the later one owes it to none."""
+    """A stage that is right on the legacy's inputs may owe its failure to another; one that is wrong there does not."""
     pair = make(forced=True)
     for entry in ("conv1/pre", "forced/conv2/pre"):
         pair.spoil(entry, lambda values: 1.01 * values)

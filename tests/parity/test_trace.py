@@ -124,6 +124,17 @@ def test_failed_writing_leaves_nothing(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_reader_of_the_old_file_reads_it_whole(tmp_path: Path) -> None:
+    """A new trace takes the place of the old one at once; whoever has that open still reads it to its end."""
+    path = tmp_path / "trace.npz"
+    write_trace(path, {}, ENTRIES)
+    before = path.read_bytes()
+    with path.open("rb") as file:
+        first = file.read(10)
+        write_trace(path, {}, {"loss": np.array(1.0)})
+        assert first + file.read() == before
+
+
 def test_nan_in_a_manifest_is_not_written(tmp_path: Path) -> None:
     """NaN is no JSON: such a manifest is refused and nothing is left."""
     with pytest.raises(ValueError, match="not JSON compliant"):
