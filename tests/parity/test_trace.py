@@ -129,7 +129,7 @@ def test_reader_of_the_old_file_reads_it_whole(tmp_path: Path) -> None:
     path = tmp_path / "trace.npz"
     write_trace(path, {}, ENTRIES)
     before = path.read_bytes()
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         first = file.read(10)
         write_trace(path, {}, {"loss": np.array(1.0)})
         assert first + file.read() == before
