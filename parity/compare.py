@@ -63,6 +63,7 @@ def compare(
     request: Record | None = None,
     truth: Mapping[str, np.ndarray] | None = None,
     rooms: Path = ROOMS,
+    same_side: bool = False,
 ) -> Comparison:
     """Judge the port's trace by the legacy's.
 
@@ -72,8 +73,9 @@ def compare(
         request: the request both should come from, when at hand.
         truth: the trajectory in float64 (`reference.trajectory`); computed when not at hand.
         rooms: where the code that should have run stands.
+        same_side: whether two witnesses, not the original and its port, are compared.
     """
-    doubts = check_pair(legacy, port, request=request, rooms=rooms)
+    doubts = check_pair(legacy, port, request=request, rooms=rooms, same_side=same_side)
     if doubts:
         return Comparison(_without_arrays(legacy), _without_arrays(port), tuple(doubts), {})
     if truth is None:

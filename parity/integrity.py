@@ -15,7 +15,9 @@ def _fail(field: str, message: str) -> Finding:
     return Finding(field, Check.INTEGRITY, Verdict.FAIL, f"{field}: {message}")
 
 
-def check_pair(legacy: Record, port: Record, *, request: Record | None = None, rooms: Path = ROOMS) -> list[Finding]:
+def check_pair(
+    legacy: Record, port: Record, *, request: Record | None = None, rooms: Path = ROOMS, same_side: bool = False
+) -> list[Finding]:
     """All reasons why the two traces prove nothing about each other; empty when there is none.
 
     Args:
@@ -23,11 +25,12 @@ def check_pair(legacy: Record, port: Record, *, request: Record | None = None, r
         port: the port's trace.
         request: the request both should come from, when at hand.
         rooms: the directory whose subdirectories are the code that should have run.
+        same_side: whether both are to be of one side (two witnesses), not of two.
     """
     return [
         *_same_request(legacy, port, request),
         *_told_dtype(legacy),
-        *_two_sides(legacy, port),
+        *_two_sides(legacy, port, same_side),
         *_separate_processes(legacy, port),
         *(finding for side in (legacy, port) for finding in _fresh_code(side, rooms)),
         *_same_stages(legacy, port),
@@ -73,9 +76,9 @@ def _told_dtype(legacy: Record) -> Iterator[Finding]:
             return
 
 
-def _two_sides(legacy: Record, port: Record) -> Iterator[Finding]:
+def _two_sides(legacy: Record, port: Record, same_side: bool) -> Iterator[Finding]:
     sides = legacy.manifest.get("side"), port.manifest.get("side")
-    if None in sides or sides[0] == sides[1]:
+    if None in sides or (sides[0] == sides[1]) is not same_side:
         yield _fail(
             "side", f"legacy tells {sides[0]!r}, port {sides[1]!r}; compare the original's trace with the port's"
         )

@@ -157,9 +157,15 @@ def evaluate(nodes: Graph | list[Node], given: Values, dtype: DTypeLike = np.flo
 
 
 def trajectory(
-    graph: Graph, given: Values, training: Mapping[str, Any], dtype: DTypeLike = np.float64
+    graph: Graph,
+    given: Values,
+    training: Mapping[str, Any],
+    dtype: DTypeLike = np.float64,
+    disturbance: Values | None = None,
 ) -> dict[str, np.ndarray]:
     """Many momentum steps, computed in dtype: all `trajectory` stages of the graph; in float64, the truth.
+
+    A disturbance, by the gradient's stage, is added to the gradients of every step.
 
     Step k uses batch (k - 1) mod batches of the patch list, in list order; the incomplete last batch is dropped.
     v = momentum v - learning_rate gradient; W = W + v.
@@ -171,12 +177,14 @@ def trajectory(
     velocity = {name: np.zeros_like(state[name]) for name in parameters}
     wanted = [node for node in graph if node.operation == "trajectory"]
     truth: dict[str, np.ndarray] = {}
+    added = disturbance or dict.fromkeys(gradients.values(), np.zeros((), dtype))
     losses = []
     for step in range(1, training["steps"] + 1):
         values = evaluate(_batch_nodes(needed, step, training), state, dtype)
         losses.append(float(values["loss"]))
         for name in parameters:
-            velocity[name] = training["momentum"] * velocity[name] - training["learning_rate"] * values[gradients[name]]
+            gradient = values[gradients[name]] + added[gradients[name]]
+            velocity[name] = training["momentum"] * velocity[name] - training["learning_rate"] * gradient
             state[name] = state[name] + velocity[name]
         for node in wanted:
             if node.attributes.get("step") == step:

@@ -6,8 +6,9 @@ so a run is judged as a whole: the port may be no farther from the float64 truth
 run, distance being the Euclidean one over all parameters at a step, or over the loss curve.
 
 Two things are never held against a port. A distance that one rounding explains: of one gradient and of the sum of k
-updates in a weight, of one gradient in a velocity, of each loss in the curve. And the original's luck: where no gate
-flipped in its run, the judge makes a float32 run of its own, and the port may be twice as far as the farther of both.
+updates in a weight, of the same gradient at every step in a velocity, of each loss in the curve. And the original's
+luck: where its sums are wider than float32 (Theano's are), or no gate flipped in its run, the judge makes sound runs of
+its own, whose gradients err by a sixth of their bound (one standard deviation), and the farthest counts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ from parity.trace import Record
 
 FACTOR = 2.0
 """How many times as far from the truth as a sound float32 run the port's may be."""
+OWN_RUNS = 3
+"""How many sound runs the judge makes of its own."""
 
 Values = Mapping[str, np.ndarray]
 
@@ -53,12 +56,12 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
         yield rounded.finding(name, members, port)
 
 
-def true_trajectory(trace: Record, dtype: str = "float64") -> dict[str, np.ndarray]:
+def true_trajectory(trace: Record, dtype: str = "float64", disturbance: Values | None = None) -> dict[str, np.ndarray]:
     """The judge's own run of a trace's many steps; empty when it has none."""
     given = {node.stage: trace[node.stage] for node in trace.graph if node.operation == "given"}
     if not any(node.operation == "trajectory" for node in trace.graph):
         return {}
-    return reference.trajectory(trace.graph, given, trace.manifest["training"], dtype)
+    return reference.trajectory(trace.graph, given, trace.manifest["training"], dtype, disturbance)
 
 
 def _semantic(
@@ -95,9 +98,16 @@ class _Rounded:
         self._training: Mapping[str, Any] = legacy.manifest["training"]
 
     @cached_property
-    def _own_run(self) -> Values:
-        """The judge's float32 run, made only when it is needed."""
-        return true_trajectory(self._legacy, "float32")
+    def _own_runs(self) -> list[dict[str, np.ndarray]]:
+        """Sound runs of the judge's, made only when needed: each gradient errs by its rounding, the same every step."""
+        given = [node.stage for node in self._legacy.graph if node.operation == "given"]
+        gradients = [name.replace("weight/", "grad/", 1) for name in given if name.startswith("weight/")]
+        runs = []
+        for seed in range(OWN_RUNS):
+            normal = np.random.default_rng(seed).standard_normal
+            rounding = {name: self._errors[name] / 6 * normal(self._errors[name].shape) for name in gradients}
+            runs.append(true_trajectory(self._legacy, disturbance=rounding))
+        return runs
 
     def finding(self, name: str, members: list[Node], port: Record) -> Finding:
         """Whether the port's run is near enough to the truth in a group of stages."""
@@ -105,7 +115,7 @@ class _Rounded:
         distance = _norm(port.arrays, members, self._truth)
         rounding = float(np.sqrt(sum(np.sum(self.one_rounding(node) ** 2) for node in members)))
         if not distance <= max(FACTOR * runs["legacy"], rounding):
-            runs["numpy"] = _norm(self._own_run, members, self._truth)
+            runs["disturbed"] = max(_norm(run, members, self._truth) for run in self._own_runs)
         allowed = max(FACTOR * max(runs.values()), rounding)
         share = distance / allowed if allowed else (0.0 if distance == 0 else np.inf)
         size = _norm(self._truth, members)
@@ -125,7 +135,8 @@ class _Rounded:
             case "loss":
                 return np.broadcast_to(self._errors["loss"], truth.shape)
             case "velocity":
-                return np.asarray(self._training["learning_rate"] * self._errors[f"grad/{parameter}"])
+                kept = 1 / (1 - self._training["momentum"])
+                return np.asarray(self._training["learning_rate"] * kept * self._errors[f"grad/{parameter}"])
             case _:
                 factor = bounds.sum_factor(node.attributes["step"])
                 summed = factor * bounds.unit_roundoff(self._legacy.dtype) * truth

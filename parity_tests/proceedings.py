@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from parity.compare import Comparison, compare
 from parity.docket import Docket
-from parity.trace import read_request, read_trace
+from parity.trace import Record, read_request, read_trace
 from parity.trajectories import true_trajectory
 from parity.witness import Witness
 from parity_tests.probes import CASES, DTYPES, RECORDED_CASES, Case, make_request
@@ -72,6 +73,8 @@ class Proceedings:
         self.witness, self.directory, self.cases, self.tell = witness, directory, cases, tell
         (directory / "requests").mkdir(parents=True, exist_ok=True)
         (directory / witness.name).mkdir(parents=True, exist_ok=True)
+        (directory / "truths").mkdir(parents=True, exist_ok=True)
+        self._agreements: dict[str, dict[Case, Comparison]] = {}
 
     def files(self, case: Case) -> Files:
         """Where a case's files are."""
@@ -106,17 +109,35 @@ class Proceedings:
         run_port([path for f in files for path in (f.request, f.port)] + [f"--teacher={f.legacy}" for f in files])
 
     def _judge(self) -> dict[Case, Comparison]:
-        """All comparisons, in as many processes as the machine has cores; both dtypes of a probe share one truth."""
-        groups: dict[str, list[Case]] = {}
-        for case in self.cases:
-            groups.setdefault(case.id.replace(case.dtype, ""), []).append(case)
-        arguments = [[(case, self.files(case)) for case in group] for group in groups.values()]
+        """All comparisons of the original with the port."""
+        return self._compare({case: self.files(case) for case in self.cases}, same_side=False)
+
+    def agreement(self, other: "Proceedings") -> dict[Case, Comparison]:
+        """All comparisons of this witness's testimony with another's."""
+        if other.witness.name not in self._agreements:
+            self.tell(f"{self.witness.name} and {other.witness.name}: the judge compares")
+            files = {
+                case: Files(self.files(case).request, self.files(case).legacy, other.files(case).legacy)
+                for case in self.cases
+            }
+            self._agreements[other.witness.name] = self._compare(files, same_side=True)
+        return self._agreements[other.witness.name]
+
+    def _compare(self, files: Mapping[Case, Files], *, same_side: bool) -> dict[Case, Comparison]:
+        """Judge in as many processes as the machine has cores; the dtypes of a probe share one float64 truth."""
+        groups: dict[Path, list[tuple[Case, Files]]] = {}
+        for case, found in files.items():
+            groups.setdefault(self._truth_path(case), []).append((case, found))
         judged: dict[Case, Comparison] = {}
         os.environ.update(ONE_THREAD)  # inherited by the pool, which has one worker a core
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-            for found in pool.map(_compare_group, arguments):
-                judged |= found
+            for part in pool.map(_compare_group, groups.values(), groups, repeat(same_side)):
+                judged |= part
         return judged
+
+    def _truth_path(self, case: Case) -> Path:
+        """Where the float64 trajectory is kept, which depends on the request alone, not on the dtype or the witness."""
+        return self.directory / "truths" / f"{case.id.replace(case.dtype, 'truth')}.npz"
 
     def dockets(self) -> dict[str, Docket]:
         """The probe sets of each variant and dtype together: what one cannot show another must.
@@ -137,15 +158,30 @@ def _side_by_side(work: Callable[[Sequence[Case]], None], shares: Iterable[Seque
             future.result()
 
 
-def _compare_group(group: Sequence[tuple[Case, Files]]) -> dict[Case, Comparison]:
+def _compare_group(group: Sequence[tuple[Case, Files]], truth_path: Path, same_side: bool) -> dict[Case, Comparison]:
     """Judge cases that differ in dtype only."""
-    truth: dict[str, np.ndarray] | None = None
     judged = {}
     for case, files in group:
         legacy = read_trace(files.legacy)
-        truth = true_trajectory(legacy) if truth is None else truth
-        judged[case] = compare(legacy, read_trace(files.port), request=read_request(files.request), truth=truth)
+        truth = _truth(legacy, truth_path)
+        port, request = read_trace(files.port), read_request(files.request)
+        judged[case] = compare(legacy, port, request=request, truth=truth, same_side=same_side)
     return judged
+
+
+def _truth(legacy: Record, path: Path) -> dict[str, np.ndarray]:
+    """The float64 trajectory of a trace's request, computed once and kept.
+
+    float32 records fewer steps than float64; what another dtype kept is completed.
+    """
+    wanted = {node.stage for node in legacy.graph if node.operation == "trajectory"}
+    if path.exists():
+        with np.load(path, allow_pickle=False) as kept:
+            if wanted <= set(kept.files):
+                return {stage: kept[stage] for stage in wanted}
+    truth = true_trajectory(legacy)
+    np.savez(path, **truth)
+    return truth
 
 
 def cases_for(witness: Witness) -> Sequence[Case]:

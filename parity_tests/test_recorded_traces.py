@@ -18,7 +18,7 @@ def test_recorded_traces_still_match(proceedings: Proceedings, kept: Case, tmp_p
     request, trace = tmp_path / "request.npz", tmp_path / "trace.npz"
     make_request(kept, request)
     proceedings.witness.record([(request, trace)])
-    judged = compare(read_trace(trace_path(kept)), read_trace(trace))
+    judged = compare(read_trace(trace_path(kept)), read_trace(trace), same_side=True)
     failed = [finding.message for finding in judged.findings if finding.verdict is Verdict.FAIL]
     assert not failed, "\n".join(failed)
     assert judged.tensors
