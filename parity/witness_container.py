@@ -114,7 +114,7 @@ def _refusal(engine: str) -> str | None:
     if shutil.which(engine) is None:
         return "not installed"
     try:
-        answer = subprocess.run([engine, "info"], capture_output=True, text=True, check=False, timeout=60)
+        answer = subprocess.run([engine, "info"], capture_output=True, encoding="utf-8", check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     lines = answer.stderr.strip().splitlines()

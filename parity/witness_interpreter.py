@@ -93,7 +93,7 @@ def find_python() -> tuple[Path, str]:
     reasons = []
     for python in _candidates():
         answer = subprocess.run(
-            [str(python), "-c", PROBE], capture_output=True, text=True, check=False, timeout=60, env=_clean()
+            [str(python), "-c", PROBE], capture_output=True, encoding="utf-8", check=False, timeout=60, env=_clean()
         )
         version = answer.stdout.strip()
         if answer.returncode == 0 and version.startswith(VERSIONS):

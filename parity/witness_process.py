@@ -45,7 +45,7 @@ def run(
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", env=env, start_new_session=True,
+            encoding="utf-8", errors="replace", env=env, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         raise WitnessError(f"{what}: {command[0]} cannot be started ({error})") from error

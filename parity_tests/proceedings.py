@@ -53,7 +53,7 @@ def run_port(arguments: Sequence[str | Path], *, module: Sequence[str] = ("port"
     command = [sys.executable, "-m", *module, *map(str, arguments)]
     environment = {**os.environ, **ONE_THREAD}
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PORT_TIMEOUT_S, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=PORT_TIMEOUT_S, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:4])} ... ended with {done.returncode}:\n{done.stderr[-3000:]}")

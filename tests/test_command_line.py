@@ -220,7 +220,7 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_module_runs_from_a_shell(tmp_path: Path) -> None:
     """`python -m port` ends with code 2 and one paragraph, no traceback."""
     command = [sys.executable, "-m", "port", "train", "--data", str(tmp_path / "nowhere")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, cwd=Path(__file__).parents[1])
     assert done.returncode == 2
     assert re.fullmatch(r"error: .*nowhere is not a folder[^\n]*\n", done.stderr)
     assert done.stdout == ""

@@ -79,9 +79,7 @@ def at_the_top(text: str) -> list[str]:
 def loaded(module: str, folder: Path = ROOT) -> set[str]:
     """The top-level packages that importing a module loads, in a fresh interpreter."""
     code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module}; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True, timeout=300
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, timeout=300)
     return {name.split(".")[0] for name in done.stdout.split()}
 
 

@@ -294,7 +294,15 @@ def test_a_container_has_no_network_and_no_capabilities(path: Path, tmp_path: Pa
 def test_the_probe_of_an_interpreter_runs_on_this_one() -> None:
     """The few lines every candidate is asked are sound: this interpreter answers with its version or a reason."""
     answer = subprocess.run(
-        [sys.executable, "-c", witness_interpreter.PROBE], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", witness_interpreter.PROBE],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
     )
     assert (answer.stdout.strip() or answer.stderr.strip().splitlines()[-1]) in (
         sys.version.split()[0],

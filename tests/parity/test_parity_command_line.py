@@ -31,9 +31,7 @@ def run(tmp_path: Path) -> Run:
 
     def ran(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", "-m", "parity", *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=120
-        )
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=120)
 
     return ran
 
