@@ -299,10 +299,6 @@ def test_the_probe_of_an_interpreter_runs_on_this_one() -> None:
         encoding="utf-8",
         check=False,
         timeout=60,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=60,
     )
     assert (answer.stdout.strip() or answer.stderr.strip().splitlines()[-1]) in (
         sys.version.split()[0],
