@@ -61,8 +61,8 @@ class LiveWitness(ABC):
                 lines = self._launch(
                     ["legacy.stack"], Path(exchange), what=f"{self.name}: first start", timeout_s=START_S
                 )
-            told.write_text(self._stack(lines))
-        self.stack = json.loads(told.read_text())
+            told.write_text(self._stack(lines), encoding="utf-8")
+        self.stack = json.loads(told.read_text(encoding="utf-8"))
 
     def _stack(self, lines: Sequence[str]) -> str:
         """The JSON of the stack, the last of the lines that the first start wrote."""
@@ -151,7 +151,7 @@ def openblas_kernels(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
     kernels, or take AVX-512 ones that are known to compute wrongly.
     """
     chosen = os.environ.get("OPENBLAS_CORETYPE")
-    if not chosen and cpuinfo.is_file() and " avx2 " in cpuinfo.read_text():
+    if not chosen and cpuinfo.is_file() and " avx2 " in cpuinfo.read_text(encoding="utf-8"):
         chosen = "Haswell"
     return {"OPENBLAS_CORETYPE": chosen} if chosen else {}
 

@@ -144,14 +144,14 @@ def test_changed_weights_are_refused(saved: Path) -> None:
 def test_other_descriptions_are_refused(changed: dict[str, object], message: str, saved: Path) -> None:
     """A description that this program did not write is an error that says what it lacks."""
     path = saved.with_suffix(".json")
-    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changed))
     with pytest.raises(WeightsError, match=re.escape(message)):
         read(saved)
 
 
 def test_text_that_is_no_json_is_refused(saved: Path) -> None:
     """A cut description gets the product's error."""
-    saved.with_suffix(".json").write_text('{"format": ')
+    saved.with_suffix(".json").write_text('{"format": ', encoding="utf-8")
     with pytest.raises(WeightsError, match="is not JSON"):
         read(saved)
 

@@ -36,7 +36,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def program(path: Path, script: str) -> Path:
     """A shell program that does as told."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -90,7 +90,7 @@ def test_an_unknown_witness_is_refused() -> None:
 def recorded(tmp_path: Path) -> RecordedWitness:
     """One request and its recorded trace, by a room of one file."""
     (tmp_path / "legacy").mkdir()
-    (tmp_path / "legacy" / "record.py").write_text("code = 1\n")
+    (tmp_path / "legacy" / "record.py").write_text("code = 1\n", encoding="utf-8")
     (tmp_path / "request.npz").write_bytes(b"request")
     request_sha256 = file_sha256(tmp_path / "request.npz")
     manifest = {
@@ -136,7 +136,7 @@ def test_a_request_without_a_recorded_trace_copies_nothing(recorded: RecordedWit
 
 def test_a_trace_by_other_code_is_stale(recorded: RecordedWitness) -> None:
     """Recorded traces testify only for the code that stands there today."""
-    (recorded.room / "record.py").write_text("code = 2\n")
+    (recorded.room / "record.py").write_text("code = 2\n", encoding="utf-8")
     with pytest.raises(WitnessError, match=r"any.npz is stale: written by code .*record again with"):
         recorded.prepare()
 
@@ -230,11 +230,11 @@ def test_the_first_start_must_tell_the_stack(path: Path) -> None:
 def test_openblas_is_held_to_kernels_it_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Haswell on a CPU with AVX2, the user's choice before ours, no choice elsewhere."""
     cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text("flags : sse avx avx2 avx512f\n")
+    cpuinfo.write_text("flags : sse avx avx2 avx512f\n", encoding="utf-8")
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     assert openblas_kernels(cpuinfo) == {"OPENBLAS_CORETYPE": "Haswell"}
     assert openblas_kernels(tmp_path / "none") == {}
-    cpuinfo.write_text("flags : sse avx\n")
+    cpuinfo.write_text("flags : sse avx\n", encoding="utf-8")
     assert openblas_kernels(cpuinfo) == {}
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
     assert openblas_kernels(cpuinfo) == {"OPENBLAS_CORETYPE": "Zen"}
@@ -242,7 +242,7 @@ def test_openblas_is_held_to_kernels_it_knows(tmp_path: Path, monkeypatch: pytes
 
 def test_a_key_tells_content_and_order_apart(tmp_path: Path) -> None:
     """Another byte, or the same bytes divided otherwise, is another environment."""
-    (tmp_path / "a").write_text("ab")
+    (tmp_path / "a").write_text("ab", encoding="utf-8")
     assert key("ab") == key(tmp_path / "a")
     assert len({key("ab"), key("a", "b"), key("b", "a"), key("ba")}) == 4
 
@@ -258,7 +258,7 @@ def test_only_podman_is_told_to_isolate_by_chroot(path: Path, monkeypatch: pytes
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
     monkeypatch.setenv("PIP_CERT", "/ca.pem")
     ContainerWitness(engine="podman")._make()
-    docker, podman = log.read_text().splitlines()
+    docker, podman = log.read_text(encoding="utf-8").splitlines()
     assert docker.startswith("build --target period -t sar2ndvi-legacy-period:")
     assert podman.startswith("build --network host --isolation chroot --secret id=pip_cert,src=/ca.pem --build-arg")
     assert "PIP_INDEX_URL=https://index.example/simple" in podman
@@ -269,12 +269,12 @@ def test_an_image_is_named_by_what_it_is_made_from(path: Path, tmp_path: Path, m
     room = tmp_path / "room"
     (room / "legacy").mkdir(parents=True)
     monkeypatch.setattr(witness_container, "ROOT", room)
-    (room / "Dockerfile.legacy").write_text("FROM debian")
-    (room / "legacy" / "requirements-theano.txt").write_text("Lasagne==0.1")
+    (room / "Dockerfile.legacy").write_text("FROM debian", encoding="utf-8")
+    (room / "legacy" / "requirements-theano.txt").write_text("Lasagne==0.1", encoding="utf-8")
     before = ContainerWitness().image
-    (room / "legacy" / "record.py").write_text("code = 1")
+    (room / "legacy" / "record.py").write_text("code = 1", encoding="utf-8")
     assert ContainerWitness().image == before
-    (room / "legacy" / "requirements-theano.txt").write_text("Lasagne==0.2")
+    (room / "legacy" / "requirements-theano.txt").write_text("Lasagne==0.2", encoding="utf-8")
     assert ContainerWitness().image != before
     assert ContainerWitness(target="period").image.startswith("sar2ndvi-legacy-period:")
 
@@ -284,7 +284,7 @@ def test_a_container_has_no_network_and_no_capabilities(path: Path, tmp_path: Pa
     log = tmp_path / "log"
     program(path / "podman", f'echo "$@" >> {log}; echo "{{}}"')
     ContainerWitness(engine="podman").prepare()
-    launched = log.read_text().splitlines()[-1]
+    launched = log.read_text(encoding="utf-8").splitlines()[-1]
     assert "--network none" in launched
     assert "--cap-drop all" in launched
     assert "/legacy:/room/legacy:ro" in launched
