@@ -144,7 +144,7 @@ def test_changed_weights_are_refused(saved: Path) -> None:
 def test_other_descriptions_are_refused(changed: dict[str, object], message: str, saved: Path) -> None:
     """A description that this program did not write is an error that says what it lacks."""
     path = saved.with_suffix(".json")
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changed))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changed), encoding="utf-8")
     with pytest.raises(WeightsError, match=re.escape(message)):
         read(saved)
 
