@@ -12,7 +12,7 @@ from parity.witness_live import ROOT, file_sha256
 from parity.witness_process import Say, silent
 
 RECORDED = ROOT / "parity_tests" / "recorded"
-AGAIN = "record again with `python -m parity record` and a live witness"
+AGAIN = "record again with `python -m parity_tests.recorded`, where a container can run"
 
 
 @dataclass
