@@ -11,8 +11,8 @@ from parity.errors import WitnessError
 from parity.findings import Verdict
 from parity.report import largest_shares, write_docket
 from parity.witness import Witness
-from parity_tests.probes import CASES, DTYPES, Case
-from parity_tests.proceedings import Proceedings, cases_for
+from parity_tests.probes import DTYPES, Case
+from parity_tests.proceedings import READ_RASTERS, Proceedings, cases_for
 
 LIVE = ("container", "interpreter", "period")
 NO_WITNESS = 3
@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)  # the terminal comes first
 def pytest_configure(config: pytest.Config) -> None:
     """Find the witnesses before anything is collected; without one the run ends with exit code 3."""
+    config.addinivalue_line("markers", "scenes: about whole scenes only, from GeoTIFF to GeoTIFF")
     asked = config.getoption("--witness")
     names = LIVE if asked == "all" else tuple(asked.split(","))
     try:
@@ -60,6 +61,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     needed = {
         "test_witnesses_agree.py": len(names) > 1,
         "test_recorded_traces.py": "recorded" not in names,
+        "test_data_path_parity.py": not READ_RASTERS.isdisjoint(names),
+        "test_ledger.py": not READ_RASTERS.isdisjoint(names),
     }
     return None if needed.get(collection_path.name, True) else True
 
@@ -68,15 +71,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a witness and case."""
     found = metafunc.config.stash[WITNESSES]
     if "case" in metafunc.fixturenames:
-        pairs = [(w.name, case) for w in found for case in cases_for(w)]
+        pairs = [(w.name, case) for w in found for case in cases_for(w) if case.scene or not _of_scenes(metafunc)]
         ids = [f"{name}-{case.id}" for name, case in pairs]
         metafunc.parametrize(("proceedings", "case"), pairs, indirect=["proceedings"], ids=ids, scope="session")
     elif "proceedings" in metafunc.fixturenames:
         metafunc.parametrize("proceedings", [w.name for w in found], indirect=True, scope="session")
     elif "two" in metafunc.fixturenames:
-        triples = [((found[0].name, other.name), case) for other in found[1:] for case in CASES]
+        triples = [((found[0].name, o.name), case) for o in found[1:] for case in _common(found[0], o)]
         ids = [f"{first}-{other}-{case.id}" for (first, other), case in triples]
         metafunc.parametrize(("two", "either"), triples, indirect=["two"], ids=ids, scope="session")
+
+
+def _of_scenes(metafunc: pytest.Metafunc) -> bool:
+    """Whether a test is about whole scenes only."""
+    return metafunc.definition.get_closest_marker("scenes") is not None
+
+
+def _common(first: Witness, other: Witness) -> list[Case]:
+    """The cases that both are asked."""
+    return [case for case in cases_for(first) if case in cases_for(other)]
 
 
 @pytest.fixture(scope="session")

@@ -49,11 +49,13 @@ class Case:
     output: str = "linear"
     small: bool = False
     """For a recorded trace: the smallest patches, and weights after the last step only."""
+    scene: str = ""
+    """A scene of `data_path.JOBS`: from its GeoTIFFs to a GeoTIFF; else patches are given."""
 
     @property
     def id(self) -> str:
         """The name of its files and tests."""
-        marks = [self.output] * (self.output != "linear") + ["small"] * self.small
+        marks = [self.output] * (self.output != "linear") + ["small"] * self.small + [self.scene] * bool(self.scene)
         return "-".join([self.variant, self.probe, self.dtype, *marks])
 
 

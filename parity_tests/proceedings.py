@@ -18,12 +18,15 @@ from parity.docket import Docket
 from parity.trace import Record, read_request, read_trace
 from parity.trajectories import true_trajectory
 from parity.witness import Witness
+from parity_tests.data_path import PATH_CASES, make_path_request
 from parity_tests.probes import CASES, DTYPES, RECORDED_CASES, Case, make_request
 from parity_tests.trained_weights import trained_probes
 
 Tell = Callable[[str], None]
 ROOT = Path(__file__).resolve().parent.parent
 PORT_TIMEOUT_S = 1800
+READ_RASTERS = frozenset({"container", "interpreter"})
+"""The witnesses that have GDAL; Python 2.7's has none."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -99,7 +102,11 @@ class Proceedings:
         variants = sorted({case.variant for case in missing if case.probe == "trained"})
         trained = trained_probes(variants, self.directory) if variants else {}
         for case in missing:
-            make_request(case, self.files(case).request, trained=trained.get(case.variant))
+            path = self.files(case).request
+            if case.scene:
+                make_path_request(case, path, self.directory)
+            else:
+                make_request(case, path, trained=trained.get(case.variant))
 
     def _record_legacy(self, cases: Sequence[Case]) -> None:
         self.witness.record([(self.files(case).request, self.files(case).legacy) for case in cases])
@@ -119,6 +126,7 @@ class Proceedings:
             files = {
                 case: Files(self.files(case).request, self.files(case).legacy, other.files(case).legacy)
                 for case in self.cases
+                if case in other.cases
             }
             self._agreements[other.witness.name] = self._compare(files, same_side=True)
         return self._agreements[other.witness.name]
@@ -185,5 +193,7 @@ def _truth(legacy: Record, path: Path) -> dict[str, np.ndarray]:
 
 
 def cases_for(witness: Witness) -> Sequence[Case]:
-    """What a witness is asked: every case live ones, the recorded one what it was asked when it was recorded."""
-    return RECORDED_CASES if witness.name == "recorded" else CASES
+    """What a witness is asked: what the recorded one was asked when it was recorded; whole scenes those with GDAL."""
+    if witness.name == "recorded":
+        return RECORDED_CASES
+    return CASES + PATH_CASES if witness.name in READ_RASTERS else CASES

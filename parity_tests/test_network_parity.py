@@ -1,25 +1,12 @@
 """The network: every case before every witness, in the order of evidence."""
 
-from collections.abc import Callable
-
 from parity.compare import Comparison
-from parity.findings import Check, Finding, Verdict
+from parity.findings import Check, Verdict
 from parity_tests.proceedings import Proceedings
+from parity_tests.requirements import of, require
 
 INPUTS = ("batch/", "target/")
 LAYERS = ("conv1/", "conv2/", "conv3/", "output")
-
-
-def _of(*prefixes: str) -> Callable[[Finding], bool]:
-    return lambda finding: finding.stage.startswith(prefixes)
-
-
-def _require(comparison: Comparison, *checks: Check, where: Callable[[Finding], bool] = lambda _: True) -> None:
-    """Raise unless there are such findings and none of them fails."""
-    found = [finding for finding in comparison.findings if finding.check in checks and where(finding)]
-    assert found, [finding.id for finding in comparison.findings]
-    failed = [finding.message for finding in found if finding.verdict is Verdict.FAIL]
-    assert not failed, "\n".join(failed)
 
 
 def test_traces_are_sound(comparison: Comparison) -> None:
@@ -32,53 +19,53 @@ def test_traces_are_sound(comparison: Comparison) -> None:
 
 def test_weights_map_exactly(comparison: Comparison) -> None:
     """Every parameter the port holds is the original's, bit for bit, in the original's orientation."""
-    _require(comparison, Check.GIVEN)
+    require(comparison, Check.GIVEN)
 
 
 def test_inputs_are_exact(comparison: Comparison) -> None:
     """Patches, normalisation and channel selection give the same bits."""
-    _require(comparison, Check.FORCED, Check.FREE, where=_of(*INPUTS))
+    require(comparison, Check.FORCED, Check.FREE, where=of(*INPUTS))
 
 
 def test_original_agrees_with_numpy(comparison: Comparison) -> None:
     """Every stage of the original is what float64 numpy makes of the same inputs."""
-    _require(comparison, Check.REFERENCE)
+    require(comparison, Check.REFERENCE)
 
 
 def test_each_layer_on_the_originals_input(comparison: Comparison) -> None:
     """Each layer of the port, fed what the original's layer was fed, gives what the original gave."""
-    _require(comparison, Check.FORCED, where=_of(*LAYERS, "loss"))
+    require(comparison, Check.FORCED, where=of(*LAYERS, "loss"))
 
 
 def test_whole_network(comparison: Comparison) -> None:
     """From the input on its own, the port's activations and loss are the original's."""
-    _require(comparison, Check.FREE, where=_of(*LAYERS, "loss"))
+    require(comparison, Check.FREE, where=of(*LAYERS, "loss"))
 
 
 def test_each_gradient_on_the_originals_input(comparison: Comparison) -> None:
     """Each gradient, computed from the original's activations and gradients, is the original's."""
-    _require(comparison, Check.FORCED, where=_of("grad/"))
+    require(comparison, Check.FORCED, where=of("grad/"))
 
 
 def test_gradients(comparison: Comparison) -> None:
     """Back from the loss on its own, every gradient is the original's, the input's included."""
-    _require(comparison, Check.FREE, where=_of("grad/"))
+    require(comparison, Check.FREE, where=of("grad/"))
 
 
 def test_first_recorded_step(comparison: Comparison) -> None:
     """Velocity and weights after the first step recorded are the original's: step 1 in float64, the last in float32."""
     first = min(comparison.legacy.manifest["training"]["recorded"])
-    _require(comparison, Check.TRAJECTORY, where=_of(f"step/{first:04d}/"))
+    require(comparison, Check.TRAJECTORY, where=of(f"step/{first:04d}/"))
 
 
 def test_many_steps(comparison: Comparison) -> None:
     """After 200 steps both are where float64 numpy says, float32 as near as the original's own float32."""
-    _require(comparison, Check.TRAJECTORY, Check.TRUTH, where=_of("step/"))
+    require(comparison, Check.TRAJECTORY, Check.TRUTH, where=of("step/"))
 
 
 def test_loss_curve(comparison: Comparison) -> None:
     """The losses of 200 steps are the original's."""
-    _require(comparison, Check.TRAJECTORY, Check.TRUTH, where=_of("loss/curve"))
+    require(comparison, Check.TRAJECTORY, Check.TRUTH, where=of("loss/curve"))
 
 
 def test_every_stage_is_forced(comparison: Comparison) -> None:

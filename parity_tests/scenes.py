@@ -1,0 +1,58 @@
+"""The awkward scene: a size no stride divides, files told apart by their values, clouds at each date, odd numbers."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import rasterio
+
+
+class Awkward(NamedTuple):
+    """What is awkward about it."""
+
+    shape: tuple[int, int] = (83, 71)
+    suffix: str = "_a b"
+    first_date: int = 2
+    clouds: tuple[tuple[tuple[int, int, int], ...], ...] = (
+        ((2, 3, 1),),  # (row, col, stored value) at t-1: alone refuses the first patch
+        ((2, 64, 255), (70, 58, 7)),  # at t: alone refuses the last of the first row; one inside the test region
+        ((80, 3, 2),),  # at t+1: alone refuses the first of the last row
+    )
+
+
+AWKWARD = Awkward()
+_CORNER_M, _PIXEL_M = (500000.0, 5600000.0), 20.0
+
+
+def write_awkward_scene(folder: Path, awkward: Awkward = AWKWARD) -> None:
+    """Write its 13 GeoTIFFs: made from uniform numbers, the same on any machine.
+
+    Radar is stored large, so that it counts although the original divides it by 1000; NDVI has negative values and,
+    where no patch and no prediction reaches, both ends of int16.
+    """
+    folder.mkdir(parents=True)
+    random = np.random.RandomState(83071)
+    rows, cols = awkward.shape
+    for offset in range(3):
+        date = f"{awkward.first_date + offset:03d}"
+        for number, kind in enumerate(("VH", "VV")):
+            tag = 100.0 * (1 + number + 2 * offset)
+            pixels = (tag + 300 * random.random_sample(awkward.shape)).astype(np.float32)
+            _write(folder / f"{date}_{kind}{awkward.suffix}.tif", pixels)
+        ndvi = random.randint(-300, 900, size=awkward.shape).astype(np.int16)
+        ndvi[0, offset], ndvi[0, 10 + offset] = np.iinfo(np.int16).min, np.iinfo(np.int16).max
+        _write(folder / f"{date}_NDVI{awkward.suffix}.tif", ndvi)
+        mask = np.zeros(awkward.shape, np.uint8)
+        for row, col, value in awkward.clouds[offset]:
+            mask[row, col] = value
+        _write(folder / f"{date}_MASK{awkward.suffix}.tif", mask)
+    ramp = (np.arange(rows)[:, None] + 2.0 * np.arange(cols)) / (rows + 2 * cols)
+    _write(folder / f"DEM{awkward.suffix}.tif", ramp.astype(np.float32))
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    rows, cols = pixels.shape
+    transform = rasterio.Affine(_PIXEL_M, 0, _CORNER_M[0], 0, -_PIXEL_M, _CORNER_M[1])
+    profile = {"driver": "GTiff", "count": 1, "height": rows, "width": cols, "dtype": pixels.dtype.name}
+    with rasterio.open(path, "w", crs="EPSG:32631", transform=transform, compress="lzw", **profile) as file:
+        file.write(pixels, 1)
