@@ -73,8 +73,7 @@ def run(settings: Settings, observer: Observer | None = None) -> Run:
     observer = observer or Silent()
     with new_folder(settings.out, settings.variant) as folder:
         scene = _scene(settings, folder.partial)
-        region = settings.test_region or Region.lower_rows(scene.shape, TEST_FRACTION)
-        split = _split(scene, region, settings)
+        region, split = plan(settings, scene)
         for remark in filter(None, (scale_remark(scene, settings.recipe), split.note)):
             observer.remark(remark)
         network, losses = _train(scene, split, settings, folder.partial, observer)
@@ -86,6 +85,17 @@ def run(settings: Settings, observer: Observer | None = None) -> Run:
         observer.step("summary", 1, 1, "summary.txt")
         _draw(folder.partial, losses, maps, comparisons["all"], observer)
     return Run(folder=folder.path, comparisons=comparisons)
+
+
+def plan(settings: Settings, scene: Scene) -> tuple[Region, Split]:
+    """The test region and the patches of a run on a scene.
+
+    Raises:
+        Sar2NdviError: what `run` would raise of variant, recipe, region and patches before it trains.
+    """
+    make_network(settings.variant, settings.recipe)
+    region = settings.test_region or Region.lower_rows(scene.shape, TEST_FRACTION)
+    return region, _split(scene, region, settings)
 
 
 def _scene(settings: Settings, folder: Path) -> Scene:
