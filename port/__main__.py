@@ -10,21 +10,23 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from port import runs, weights
 from port.bands import VARIANTS
+from port.baselines import missing_remark
 from port.errors import Sar2NdviError, SettingError
-from port.evaluation import Comparison, accuracy, compare, read_maps
+from port.evaluation import Comparison, compared, read_maps
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.prediction import TILE_PX, write_prediction
 from port.recipes import RECIPES, recipe
 from port.regions import Region
 from port.scenes import Scene
 from port.stored_scale import scale_remark
-from port.summary import COLUMNS, table_rows
+from port.summary import COLUMNS, table_sections
 from port.synthetic import write_synthetic_scene
 
 app = typer.Typer(
@@ -72,7 +74,7 @@ def train(
     threads: ThreadsOption = None,
     switches: Mapping[str, Any],
 ) -> None:
-    """Train, predict, evaluate, compare with interpolation, summarise and draw, into a new folder."""
+    """Train, predict, evaluate, compare with the baselines, summarise and draw, into a new folder."""
     _use_threads(threads)
     settings = runs.Settings(
         variant=variant,
@@ -137,12 +139,13 @@ def evaluate(
         str | None, typer.Option(metavar="per-channel|none", help="none: the scene stores NDVI in [-1, 1].")
     ] = None,
 ) -> None:
-    """Compare a prediction, and interpolation, with NDVI at t."""
+    """Compare a prediction, and every baseline, with NDVI at t; regressors are fitted outside the prediction."""
     scene = Scene.open(data, first_date=first_date)
     chosen = recipe(scaling=scaling)
     _remark(scale_remark(scene, chosen))
     maps = read_maps(scene, prediction, chosen.scaling, None if region is None else Region.parse(region))
-    comparisons = compare(interpolation=accuracy(maps, maps.baseline), prediction=accuracy(maps, maps.estimate))
+    _remark(missing_remark(maps.baselines))
+    comparisons = compared(maps)
     _print_table(comparisons)
     _last_line(f"{prediction}: compared with {data} on {comparisons['all'].prediction.pixels} pixels of {maps.region}")
 
@@ -240,12 +243,16 @@ def _use_threads(threads: int | None) -> None:
 
 
 def _print_table(comparisons: Mapping[str, Comparison]) -> None:
-    """The accuracies, three rows for each kind of pixel."""
-    table = Table(title="Accuracy of NDVI at t in the test region")
+    """The accuracies, a section for each kind of pixel; 80 columns wide."""
+    table = Table(
+        title="Accuracy of NDVI at t in the test region", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in COLUMNS[:2] else "right", no_wrap=True)
-    for number, row in enumerate(table_rows(comparisons)):
-        table.add_row(*row, end_section=number % 3 == 2)
+    for section in table_sections(comparisons):
+        for row in section:
+            table.add_row(*row)
+        table.add_section()
     out.print(table)
 
 

@@ -1,4 +1,4 @@
-"""An evaluation compares an estimate and the interpolation with NDVI at t, on the same pixels of a region."""
+"""An evaluation compares an estimate and the baselines with NDVI at t, on the same pixels of a region."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from port import baselines
 from port.bands import Band
+from port.baselines import Baseline, baselines
 from port.crops import Change
 from port.errors import SceneError
 from port.metrics import Metrics, metrics
@@ -31,38 +31,62 @@ class Maps:
     """What was seen and what was estimated in a region: NDVI as the recipe scales it, and where it may be compared.
 
     `valid`: unmasked at all three dates, at least 8 px from the scene's edge, and estimated. `changes` is None where
-    the scene does not know them.
+    the scene does not know them. `baselines` by name, interpolation first.
     """
 
     region: Region
     before: Float32[np.ndarray, "row col"]
     after: Float32[np.ndarray, "row col"]
     truth: Float32[np.ndarray, "row col"]
-    baseline: Float32[np.ndarray, "row col"]
+    baselines: Mapping[str, Baseline]
     estimate: Float32[np.ndarray, "row col"]
     valid: Bool[np.ndarray, "row col"]
     changes: UInt8[np.ndarray, "row col"] | None
 
+    def baseline(self, name: str) -> Float32[np.ndarray, "row col"]:
+        """What a baseline estimates, computed when asked for."""
+        return self.baselines[name](self.before, self.after)
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """The accuracy of both methods on the same pixels."""
+    """The accuracy of all methods on the same pixels: the baselines by name, interpolation among them, and ours."""
 
-    interpolation: Metrics
+    baselines: Mapping[str, Metrics]
     prediction: Metrics
 
-    def gain_percent(self) -> dict[str, float]:
-        """How much smaller MAE and RMSE are, and how much larger CC, in %; NaN where the baseline's CC is not > 0."""
-        base, ours = self.interpolation, self.prediction
+    @property
+    def interpolation(self) -> Metrics:
+        """The paper's baseline."""
+        return self.baselines["interpolation"]
+
+    @property
+    def best(self) -> str:
+        """The name of the baseline with the smallest MAE on these pixels."""
+        return min(self.baselines, key=lambda name: self.baselines[name].mae)
+
+    def gain(self, over: str) -> dict[str, float]:
+        """How much better the prediction is than a baseline: MAE, RMSE smaller, CC, SSIM larger, in %; PSNR in dB.
+
+        NaN where the baseline's MAE or RMSE is 0, its CC or SSIM not above 0, or a number is not known.
+        """
+        base, ours = self.baselines[over], self.prediction
         return {
-            "mae": 100 * (1 - ours.mae / base.mae) if base.mae else float("nan"),
-            "rmse": 100 * (1 - ours.rmse / base.rmse) if base.rmse else float("nan"),
-            "cc": 100 * (ours.cc / base.cc - 1) if base.cc > 0 else float("nan"),
+            "mae_percent": 100 * (1 - ours.mae / base.mae) if base.mae else float("nan"),
+            "rmse_percent": 100 * (1 - ours.rmse / base.rmse) if base.rmse else float("nan"),
+            "cc_percent": 100 * (ours.cc / base.cc - 1) if base.cc > 0 else float("nan"),
+            "psnr_db": ours.psnr - base.psnr if base.rmse else float("nan"),
+            "ssim_percent": 100 * (ours.ssim / base.ssim - 1) if base.ssim > 0 else float("nan"),
         }
 
 
-def read_maps(scene: Scene, estimate: Path, scaling: Scaling, region: Region | None = None) -> Maps:
+def read_maps(
+    scene: Scene, estimate: Path, scaling: Scaling, region: Region | None = None, *, kept: Region | None = None
+) -> Maps:
     """The maps of a region, or of all that the estimate covers.
+
+    The regressors are fitted outside the region `kept` from training; where that is None, outside all that the estimate
+    covers, and not at all where it covers every valid pixel.
 
     Raises:
         SceneError: the estimate lies on another grid than the scene, or cannot be read.
@@ -79,7 +103,7 @@ def read_maps(scene: Scene, estimate: Path, scaling: Scaling, region: Region | N
         before=before,
         after=after,
         truth=normalise_target(scene.target(region), scaling),
-        baseline=baselines.interpolation(before, after),
+        baselines=baselines(scene, scaling, kept=kept or covered),
         estimate=estimated,
         valid=_inner(region, scene) & ~scene.masks(region).any(axis=0) & np.isfinite(estimated),
         changes=scene.changes(region),
@@ -89,6 +113,8 @@ def read_maps(scene: Scene, estimate: Path, scaling: Scaling, region: Region | N
 def accuracy(maps: Maps, estimate: Float32[np.ndarray, "row col"]) -> dict[str, Metrics]:
     """An estimate's accuracy on all valid pixels and, where the scene knows them, on each kind of field that has any.
 
+    Kinds of field have no SSIM: whole windows of one kind lie only in the middle of large fields.
+
     Raises:
         PatchError: no pixel is valid.
     """
@@ -96,15 +122,32 @@ def accuracy(maps: Maps, estimate: Float32[np.ndarray, "row col"]) -> dict[str, 
     if maps.changes is not None:
         groups |= {name: maps.valid & np.isin(maps.changes, codes) for name, codes in _GROUPS.items()}
     return {
-        name: metrics(estimate=estimate, truth=maps.truth, valid=valid)
+        name: metrics(estimate=estimate, truth=maps.truth, valid=valid, structure=name == "all")
         for name, valid in groups.items()
         if name == "all" or valid.any()
     }
 
 
-def compare(*, interpolation: Mapping[str, Metrics], prediction: Mapping[str, Metrics]) -> dict[str, Comparison]:
-    """Both methods' accuracies, side by side for each kind of pixel."""
-    return {name: Comparison(interpolation[name], found) for name, found in prediction.items()}
+def compare(
+    *, baselines: Mapping[str, Mapping[str, Metrics]], prediction: Mapping[str, Metrics]
+) -> dict[str, Comparison]:
+    """All methods' accuracies, side by side for each kind of pixel; `baselines` by name, each by kind."""
+    return {
+        kind: Comparison({name: accuracies[kind] for name, accuracies in baselines.items()}, found)
+        for kind, found in prediction.items()
+    }
+
+
+def compared(maps: Maps) -> dict[str, Comparison]:
+    """The prediction's and every baseline's accuracies for each kind of pixel.
+
+    Raises:
+        PatchError: no pixel is valid.
+    """
+    prediction = accuracy(maps, maps.estimate)
+    return compare(
+        baselines={name: accuracy(maps, maps.baseline(name)) for name in maps.baselines}, prediction=prediction
+    )
 
 
 def _inner(region: Region, scene: Scene) -> Bool[np.ndarray, "row col"]:

@@ -1,6 +1,6 @@
 """Figures for a paper: the loss curves, and a row of maps from what was seen to where the estimates are wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,13 @@ from port.files import replacing
 from port.training import EpochLosses
 
 _DPI = 300
-_INTERPOLATION, _PREDICTION = "#7f7f7f", "#d55e00"  # grey, and a red told apart by all eyes (Okabe and Ito)
+_INTERPOLATION, _BEST, _PREDICTION = "#7f7f7f", "#cc79a7", "#d55e00"  # told apart by all eyes (Okabe and Ito)
 _TRAINING, _VALIDATION = "#0072b2", "#009e73"
 _MASKED, _HATCH = "#d9d9d9", "/////"
 
 
-def loss_figure(path: Path, losses: Sequence[EpochLosses], *, interpolation_mae: float, prediction_mae: float) -> None:
-    """Training and validation loss by epoch on a logarithmic scale, with both methods' MAE in the test region.
+def loss_figure(path: Path, losses: Sequence[EpochLosses], *, mae: Mapping[str, float]) -> None:
+    """Training and validation loss by epoch on a logarithmic scale, with methods' MAE in the test region, by name.
 
     Raises:
         OutputError: the file cannot be written.
@@ -35,11 +35,10 @@ def loss_figure(path: Path, losses: Sequence[EpochLosses], *, interpolation_mae:
     if not all(np.isnan(row.validation) for row in losses):
         validation = [row.validation for row in losses]
         axes.plot(epochs, validation, color=_VALIDATION, linewidth=1, label="validation patches")
-    for value, colour, label in (
-        (interpolation_mae, _INTERPOLATION, "interpolation, test region"),
-        (prediction_mae, _PREDICTION, "prediction, test region"),
-    ):
-        axes.axhline(value, color=colour, linestyle="--", linewidth=1, label=f"{label} ({value:.3f})")
+    colours = {"interpolation": _INTERPOLATION, "prediction": _PREDICTION}
+    for name, value in mae.items():
+        label = f"{name}, test region ({value:.3f})"
+        axes.axhline(value, color=colours.get(name, _BEST), linestyle="--", linewidth=1, label=label)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
@@ -53,33 +52,28 @@ def loss_figure(path: Path, losses: Sequence[EpochLosses], *, interpolation_mae:
     _write(path, figure)
 
 
-def map_figure(path: Path, maps: Maps) -> None:
-    """F-, F, interpolation, prediction and both absolute errors; one colour scale for NDVI, one for errors.
+def map_figure(path: Path, maps: Maps, *, best: str = "interpolation") -> None:
+    """F-, F, each method's map and its absolute error; one colour scale for NDVI, one for errors.
 
-    Six maps in a row, or two rows of three where the region is wider than high. Pixels that are not scored are hatched.
+    Methods: interpolation, the best baseline where that is another, the prediction. All maps in a row, or each error
+    under its map where the region is wider than high. Pixels that are not scored are hatched.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    errors = [np.abs(estimate - maps.truth) for estimate in (maps.baseline, maps.estimate)]
-    ndvi = Normalize(*np.percentile(np.stack([maps.before, maps.truth])[:, maps.valid], (1, 99)))
-    error = Normalize(0, float(np.percentile(errors[0][maps.valid], 98)))
-    rows, cols = maps.region.shape
-    wide = cols > rows
-    figure = Figure(figsize=_size_in(rows / cols, wide), layout="constrained")
-    axes = figure.subplots(2, 3).T if wide else figure.subplots(1, 6).reshape(3, 2)
-    panels = (
-        (axes[0, 0], "F\N{SUPERSCRIPT MINUS}, seen at t\N{MINUS SIGN}1", maps.before, ndvi),
-        (axes[0, 1], "F, seen at t", maps.truth, ndvi),
-        (axes[1, 0], "interpolation", maps.baseline, ndvi),
-        (axes[1, 1], "prediction", maps.estimate, ndvi),
-        (axes[2, 0], "|error|, interpolation", errors[0], error),
-        (axes[2, 1], "|error|, prediction", errors[1], error),
-    )
-    images = [_panel(place, values, maps.valid, title, norm) for place, title, values, norm in panels]
-    for image, beside, label in ((images[0], axes[:2], "NDVI"), (images[-1], axes[2:], "absolute error")):
-        bar = figure.colorbar(image, ax=beside.ravel().tolist(), extend="both" if label == "NDVI" else "max", pad=0.02)
-        bar.set_label(label, fontsize=8)
+    methods = {name: maps.baseline(name) for name in dict.fromkeys(("interpolation", best))}
+    methods["prediction"] = maps.estimate
+    seen = {"F\N{SUPERSCRIPT MINUS}, seen at t\N{MINUS SIGN}1": maps.before, "F, seen at t": maps.truth}
+    errors = {f"|error|, {name}": np.abs(estimate - maps.truth) for name, estimate in methods.items()}
+    ndvi = Normalize(*np.percentile(np.stack(list(seen.values()))[:, maps.valid], (1, 99)))
+    error = Normalize(0, float(np.percentile(errors["|error|, interpolation"][maps.valid], 98)))
+    figure, places, bars = _grid(maps.region.shape, len(methods))
+    titled = {**seen, **methods, **errors}
+    for axes, (title, values) in zip(places, titled.items(), strict=True):
+        _panel(axes, values, maps.valid, title, error if title in errors else ndvi)
+    for image, beside, label in ((places[0].images[0], bars[0], "NDVI"), (places[-1].images[0], bars[1], "error")):
+        bar = figure.colorbar(image, ax=beside, extend="both" if label == "NDVI" else "max", pad=0.02)
+        bar.set_label("NDVI" if label == "NDVI" else "absolute error", fontsize=8)
         bar.ax.tick_params(labelsize=7)
     unscored = Patch(facecolor=_MASKED, edgecolor="white", hatch=_HATCH, linewidth=0)
     if not maps.valid.all():
@@ -88,11 +82,18 @@ def map_figure(path: Path, maps: Maps) -> None:
     _write(path, figure)
 
 
-def _size_in(height_by_width: float, wide: bool) -> tuple[float, float]:
-    """A figure as wide as a page of text, or twice that for a row of six, and as high as its maps and words need."""
-    width, columns, lines = (7.2, 3, 2) if wide else (13.0, 6, 1)
-    panel = (width - 1.4) / columns
-    return width, lines * (panel * height_by_width + 0.3) + 0.35
+def _grid(shape: tuple[int, int], methods: int) -> tuple[Figure, list[Axes], tuple[list[Axes], list[Axes]]]:
+    """A figure with a place for both images seen, each method and each error; and beside which to put each bar."""
+    wide = shape[1] > shape[0]
+    lines, columns = (2, 1 + methods) if wide else (1, 2 + 2 * methods)
+    panel = 1.93  # inches: the panels of three columns and a bar fill the width of a page of text
+    size = columns * panel + 1.4, lines * (panel * shape[0] / shape[1] + 0.3) + 0.35
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False)
+    if wide:
+        return figure, [grid[0, 0], grid[1, 0], *grid[0, 1:], *grid[1, 1:]], (list(grid[0]), list(grid[1]))
+    row = list(grid[0])
+    return figure, row, (row[: 2 + methods], row[2 + methods :])
 
 
 def _panel(

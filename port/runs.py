@@ -10,17 +10,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float32
 
 from port import checkpoints
 from port.bands import variant_bands
+from port.baselines import missing_remark
 from port.checkpoints import capture
 from port.dataset import SentinelPatchDataset
 from port.evaluation import Comparison, Maps, accuracy, compare, read_maps
 from port.figures import loss_figure, map_figure
-from port.metrics import Metrics
 from port.network import FusionCNN, initialise, make_network
 from port.observer import Observer, Silent
 from port.patches import excluding, patch_grid, valid_patches
@@ -78,9 +76,9 @@ def run(settings: Settings, observer: Observer | None = None) -> Run:
             observer.remark(remark)
         network, losses = _train(scene, split, settings, folder.partial, observer)
         maps = _predict(network, scene, region, settings, folder.partial, observer)
-        prediction = _accuracy("evaluate", maps, maps.estimate, observer)
-        interpolation = _accuracy("baseline", maps, maps.baseline, observer)
-        comparisons = compare(interpolation=interpolation, prediction=prediction)
+        if remark := missing_remark(maps.baselines):
+            observer.remark(remark)
+        comparisons = _compare(maps, observer)
         _write_summary(folder.partial, _config(settings, scene, region, split), comparisons)
         observer.step("summary", 1, 1, "summary.txt")
         _draw(folder.partial, losses, maps, comparisons["all"], observer)
@@ -170,16 +168,18 @@ def _predict(
         region=region,
         on_tile=lambda done, total: observer.step("predict", done, total, path.name),
     )
-    return read_maps(scene, path, settings.recipe.scaling)
+    return read_maps(scene, path, settings.recipe.scaling, kept=region)
 
 
-def _accuracy(
-    stage: str, maps: Maps, estimate: Float32[np.ndarray, "row col"], observer: Observer
-) -> dict[str, Metrics]:
-    """Stages 3 and 4: a method's accuracy on the valid pixels."""
-    found = accuracy(maps, estimate)
-    observer.step(stage, 1, 1, f"MAE {found['all'].mae:.4f}")
-    return found
+def _compare(maps: Maps, observer: Observer) -> dict[str, Comparison]:
+    """Stages 3 and 4: the accuracies of the prediction and of every baseline on the valid pixels."""
+    prediction = accuracy(maps, maps.estimate)
+    observer.step("evaluate", 1, 1, f"MAE {prediction['all'].mae:.4f}")
+    found = {}
+    for done, name in enumerate(maps.baselines, start=1):
+        found[name] = accuracy(maps, maps.baseline(name))
+        observer.step("baseline", done, len(maps.baselines), f"{name}: MAE {found[name]['all'].mae:.4f}")
+    return compare(baselines=found, prediction=prediction)
 
 
 def _config(settings: Settings, scene: Scene, region: Region, split: Split) -> dict[str, Any]:
@@ -212,12 +212,9 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 def _draw(folder: Path, losses: Sequence[EpochLosses], maps: Maps, accuracies: Comparison, observer: Observer) -> None:
     """Stage 6: loss.png and map.png."""
-    loss_figure(
-        folder / "loss.png",
-        losses,
-        interpolation_mae=accuracies.interpolation.mae,
-        prediction_mae=accuracies.prediction.mae,
-    )
+    methods = {**accuracies.baselines, "prediction": accuracies.prediction}
+    shown = dict.fromkeys(("interpolation", accuracies.best, "prediction"))
+    loss_figure(folder / "loss.png", losses, mae={name: methods[name].mae for name in shown})
     observer.step("figures", 1, 2, "loss.png")
-    map_figure(folder / "map.png", maps)
+    map_figure(folder / "map.png", maps, best=accuracies.best)
     observer.step("figures", 2, 2, "map.png")

@@ -1,4 +1,4 @@
-"""A summary says in one table, and in one JSON file, how the prediction compares with interpolation."""
+"""A summary says in one table, and in one JSON file, how the prediction compares with every baseline."""
 
 import math
 from collections.abc import Mapping
@@ -6,26 +6,23 @@ from dataclasses import asdict
 from typing import Any
 
 from port.evaluation import Comparison
+from port.metrics import Metrics
 
-COLUMNS = ("pixels", "method", "MAE", "RMSE", "CC")
+COLUMNS = ("pixels", "method", "MAE", "RMSE", "CC", "PSNR dB", "SSIM")
+Rows = list[tuple[str, ...]]
 
 
-def table_rows(comparisons: Mapping[str, Comparison]) -> list[tuple[str, ...]]:
-    """Three rows for each kind of pixel: interpolation, prediction, gain in %; as text."""
-    rows: list[tuple[str, ...]] = []
-    for kind, comparison in comparisons.items():
-        for method in ("interpolation", "prediction"):
-            found = getattr(comparison, method)
-            name = f"{kind} ({found.pixels})" if method == "interpolation" else ""
-            rows.append((name, method, *(_number(value, 4) for value in (found.mae, found.rmse, found.cc))))
-        gain = comparison.gain_percent()
-        rows.append(("", "gain %", *(_number(gain[quantity], 1, sign=True) for quantity in ("mae", "rmse", "cc"))))
-    return rows
+def table_sections(comparisons: Mapping[str, Comparison]) -> list[Rows]:
+    """A section for each kind of pixel: a row a method, then the gain over interpolation and the best baseline; text.
+
+    The kind stands in the section's first row, its number of pixels in the second.
+    """
+    return [_section(kind, comparison) for kind, comparison in comparisons.items()]
 
 
 def table_text(comparisons: Mapping[str, Comparison]) -> str:
     """The table in plain text, columns aligned."""
-    rows = [COLUMNS, *table_rows(comparisons)]
+    rows = [COLUMNS, *(row for section in table_sections(comparisons) for row in section)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = []
     for row in rows:
@@ -36,22 +33,47 @@ def table_text(comparisons: Mapping[str, Comparison]) -> str:
 
 
 def as_json(comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
-    """The same numbers unrounded; null for what is not a number."""
+    """The same numbers unrounded, the gain over each baseline with them; null for what is not a finite number."""
     return {
         kind: {
-            "interpolation": _finite(asdict(comparison.interpolation)),
+            "baselines": {name: _finite(asdict(found)) for name, found in comparison.baselines.items()},
             "prediction": _finite(asdict(comparison.prediction)),
-            "gain_percent": _finite(comparison.gain_percent()),
+            "best_baseline": comparison.best,
+            "gain": {name: _finite(comparison.gain(name)) for name in comparison.baselines},
         }
         for kind, comparison in comparisons.items()
     }
 
 
-def _number(value: float, digits: int, *, sign: bool = False) -> str:
-    """A number with so many decimals, a dash for NaN."""
-    return "-" if math.isnan(value) else f"{value:{'+' if sign else ''}.{digits}f}"
+def _section(kind: str, comparison: Comparison) -> Rows:
+    """One kind of pixel: methods, then gains."""
+    methods = {**comparison.baselines, "prediction": comparison.prediction}
+    rows = [(name, *_accuracy(found)) for name, found in methods.items()]
+    rivals = dict.fromkeys(("interpolation", comparison.best))  # one, where interpolation is the best
+    rows += [(f"gain over {name}", *_gain(comparison.gain(name))) for name in rivals]
+    words = [kind, f"{comparison.prediction.pixels} px"] + [""] * (len(rows) - 2)
+    return [(word, *row) for word, row in zip(words, rows, strict=True)]
+
+
+def _accuracy(found: Metrics) -> tuple[str, ...]:
+    return (
+        *(_number(value, ".4f") for value in (found.mae, found.rmse, found.cc)),
+        _number(found.psnr, ".2f"),
+        _number(found.ssim, ".4f"),
+    )
+
+
+def _gain(gain: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(
+        _number(value, "+.2f") if name.endswith("_db") else _number(value, "+.1f", "%") for name, value in gain.items()
+    )
+
+
+def _number(value: float, form: str, unit: str = "") -> str:
+    """A number as text, a dash for NaN."""
+    return "-" if math.isnan(value) else f"{value:{form}}{unit}"
 
 
 def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """NaN as None: JSON has no NaN."""
-    return {name: None if math.isnan(value) else value for name, value in numbers.items()}
+    """NaN and infinity as None: JSON has neither."""
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
