@@ -54,6 +54,17 @@ def changes() -> str:
     return "\n".join(lines)
 
 
+def leakage() -> str:
+    """Losses of the last epoch and the error in the test region by kind of split, over the seeds."""
+    entries = json.loads((RESULTS / "leakage.json").read_text(encoding="utf-8"))
+    lines = ["| split | seeds | training | validation | test region |", "|---|--:|--:|--:|--:|"]
+    for split in ("random", "blocks"):
+        found = [entry for entry in entries if entry["split"] == split]
+        means = [statistics.mean(entry[of] for entry in found) for of in ("training", "validation", "test")]
+        lines.append(f"| {split} | {len(found)} | {' | '.join(f'{mean:.4f}' for mean in means)} |")
+    return "\n".join(lines)
+
+
 def parity() -> str:
     """What each witness and the port agreed on, and the largest share of a bound."""
     lines = [
@@ -81,7 +92,8 @@ def recipes() -> str:
     return "\n".join(lines)
 
 
-TABLES: Mapping[str, Callable[[], str]] = {table.__name__: table for table in (accuracy, changes, parity, recipes)}
+_MAKERS = (accuracy, changes, leakage, parity, recipes)
+TABLES: Mapping[str, Callable[[], str]] = {table.__name__: table for table in _MAKERS}
 
 
 def updated(text: str) -> str:
