@@ -9,14 +9,19 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from parity import witness
 from parity.compare import compare as judge
 from parity.errors import ParityError, WitnessError
+from parity.integrity import ROOMS
+from parity.ledger import read_ledger
 from parity.report import table, write_json, write_junit
 from parity.trace import read_request, read_trace
 
 FAILED, NO_WITNESS = 1, 3
+LEDGER = ROOMS / "parity_tests" / "ledger.toml"
 
 app = typer.Typer(
     name="parity",
@@ -63,6 +68,18 @@ def record(
         console.print(reason, soft_wrap=True, markup=False)
     found.record([(request, trace)])
     console.print(f"{found.name} witness wrote {trace}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def ledger(
+    path: Annotated[Path, typer.Option("--ledger", help="The entries, .toml.", show_default=False)] = LEDGER,
+) -> None:
+    """Print every intended difference between port and original: its switch, and the first stage that shows it."""
+    grid = Table("id", "original", "port", "switch", "stage", title="intended differences", show_lines=True)
+    for entry in read_ledger(path):
+        switch = f"{entry.switch}: {entry.as_original}, {entry.own}"
+        grid.add_row(*map(Text, (entry.id, entry.original, entry.port, switch, entry.stage)))
+    Console().print(grid)
 
 
 def main() -> None:

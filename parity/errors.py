@@ -11,3 +11,7 @@ class TraceError(ParityError):
 
 class WitnessError(ParityError):
     """A witness that could not be had, hung, died or wrote no sound trace (exit code 3)."""
+
+
+class LedgerError(ParityError):
+    """A ledger that is missing, malformed or incomplete."""

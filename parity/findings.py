@@ -35,6 +35,7 @@ class Check(StrEnum):
     TRAJECTORY = "trajectory"  # after many steps
     TRUTH = "truth"  # either side after many steps against float64 numpy
     COVERAGE = "coverage"  # that the probe reached every branch
+    LEDGER = "ledger"  # a run of the port with one switch of its own against the ledger's entry
 
 
 @dataclass(frozen=True)

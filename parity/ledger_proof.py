@@ -1,0 +1,224 @@
+"""Two proofs of a ledger's entry, from two runs of the port beside one of the original.
+
+On: with its switches as the original, the port passes at the entry's stage and at all after it. Off: with that one
+switch at the port's own value, graph and settings change where the entry says and nowhere else, every stage that does
+not follow from there is still the original's, and at the entry's stage the port differs from the original and is what
+the judge makes of the entry's node from the port's own inputs. Each part gives a finding, passed or failed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity import bounds
+from parity.compare import Comparison, compare
+from parity.findings import Check, Finding, Verdict, kind, measure
+from parity.graph import Graph, Node
+from parity.integrity import ROOMS
+from parity.ledger import MANIFEST, TRAINING, Deviation
+from parity.trace import Record
+
+Values = Mapping[str, np.ndarray]
+TOLD = ("dtype",)
+"""Fields of the manifest, besides graph and training, that a switch may change."""
+STEPPED = ("loss", "split/order", "validation/raw", "validation/targets")
+AGAINST = (Check.GIVEN, Check.FREE, Check.TRAJECTORY, Check.INTEGRITY)
+"""Checks that hold the port against the original."""
+
+
+def prove_on(entry: Deviation, comparison: Comparison) -> list[Finding]:
+    """That the port, doing as the original, is the original at the entry's stage and at all later ones.
+
+    Args:
+        entry: what is proven.
+        comparison: of the witness's trace with that of the port under `as_original`.
+    """
+    failed = [finding.message for finding in comparison.findings if finding.verdict is Verdict.FAIL]
+    stages = Graph.from_manifest(comparison.legacy.manifest, where=str(comparison.legacy.path)).stages
+    if entry.stage not in stages:
+        return [_fail(entry, f"the original's graph has no such stage; it has {', '.join(stages)}")]
+    measured = {finding.stage for finding in comparison.findings if finding.elements}
+    unmeasured = [stage for stage in stages[stages.index(entry.stage) :] if stage not in measured]
+    here = [f for f in comparison.findings if f.stage == entry.stage and f.check is not Check.COVERAGE]
+    proven = [finding for finding in here if finding.elements and finding.verdict is Verdict.PASS]
+    told = f"{entry.switch} {entry.run_as_original!r}"
+    return [
+        _finding(entry, not failed, f"with {told}: {failed[0] if failed else 'nothing fails'}"),
+        _finding(entry, not unmeasured, f"with {told}: not compared: {', '.join(unmeasured) or 'nothing'}"),
+        _finding(
+            entry,
+            bool(proven),
+            f"with {told}: {proven[0].message if proven else 'no check passes at this stage'}",
+            proven[0].elements if proven else 0,
+        ),
+    ]
+
+
+def prove_off(
+    entry: Deviation, legacy: Record, port: Record, *, truth: Values, own_truth: Values, rooms: Path = ROOMS
+) -> list[Finding]:
+    """That the port, doing as it does, differs from the original as the entry says, and in nothing else.
+
+    Args:
+        entry: what is proven.
+        legacy: the witness's trace.
+        port: the port's, recorded with the entry's switch at `own` and every other as the original.
+        truth: the witness's steps in float64 (`true_trajectory`).
+        own_truth: the port's steps in float64, by its own graph and settings.
+        rooms: where the code that should have run stands.
+    """
+    if entry.stage not in legacy.arrays or entry.stage not in port.arrays:
+        sides = [side for side, trace in (("legacy", legacy), ("port", port)) if entry.stage not in trace.arrays]
+        return [_fail(entry, f"no such stage in the trace of {' and '.join(sides)}")]
+    changed = _differences(legacy, port)
+    return [
+        _only_named(entry, changed),
+        *_all_named(entry, changed, legacy, port),
+        _elsewhere(entry, changed, legacy, port, truth, rooms),
+        _differs(entry, legacy, port, truth, rooms),
+        *_as_told(entry, legacy, port, own_truth, rooms),
+        *(_contains(entry, stage, legacy, port) for stage in entry.contains),
+    ]
+
+
+def _differences(legacy: Record, port: Record) -> dict[str, str]:
+    """Where graphs, training settings and dtype differ: the stage or field, and both values."""
+    sides = [{node.stage: node.as_json() for node in trace.graph} for trace in (legacy, port)]
+    for begins, fields in ((TRAINING, None), (MANIFEST, TOLD)):
+        for side, trace in zip(sides, (legacy, port), strict=True):
+            told: Mapping[str, Any] = trace.manifest if fields else trace.manifest["training"]
+            side.update({f"{begins}{name}": told[name] for name in fields or told})
+    first, second = sides
+    return {
+        place: f"legacy {first.get(place)}, port {second.get(place)}"
+        for place in {**first, **second}
+        if first.get(place) != second.get(place)
+    }
+
+
+def _only_named(entry: Deviation, changed: Mapping[str, str]) -> Finding:
+    """That the graphs and settings are equal but where the entry says."""
+    unnamed = [f"{place}: {told}" for place, told in changed.items() if not entry.names(place)]
+    seen = f"changes too, which the entry does not name: {unnamed[0]}" if unnamed else "nothing else changes"
+    return _finding(entry, not unnamed, f"in the graph {seen}")
+
+
+def _all_named(entry: Deviation, changed: Mapping[str, str], legacy: Record, port: Record) -> Iterator[Finding]:
+    """That whatever the entry says changes does: its node, its settings, or at least its value."""
+    for pattern in entry.changes:
+        places = [place for place in changed if fnmatchcase(place, pattern)]
+        stages = [stage for stage in port.graph.stages if fnmatchcase(stage, pattern)]
+        values = [s for s in stages if s in legacy.arrays and not _same(legacy[s], port[s])]
+        told = (
+            f"{len(places)} nodes or settings and {len(values)} values differ" if places or values else "nothing does"
+        )
+        yield _finding(entry, bool(places or values), f"said to change with it is {pattern}: {told}")
+
+
+def _same(expected: np.ndarray, actual: np.ndarray) -> bool:
+    return kind(expected) == kind(actual) and bool(np.array_equal(expected, actual))
+
+
+def _elsewhere(
+    entry: Deviation, changed: Mapping[str, str], legacy: Record, port: Record, truth: Values, rooms: Path
+) -> Finding:
+    """That all before the entry's stage, and all after it that does not follow from the change, is the original's."""
+    stages = legacy.graph.stages
+    touched = {place for place in {*changed, *stages, *port.graph.stages} if entry.names(place)}
+    touched |= _following(touched, legacy.graph) | _following(touched, port.graph)
+    before = stages[: stages.index(entry.stage)]
+    kept = [*before, *(stage for stage in stages[len(before) :] if stage not in touched)]
+    judged = compare(_part(legacy, kept), _part(port, kept, like=legacy), truth=truth, rooms=rooms)
+    failed = [finding.message for finding in judged.findings if finding.verdict is Verdict.FAIL]
+    told = failed[0] if failed else f"{len(before)} stages before it and {len(kept) - len(before)} after it are equal"
+    return _finding(entry, not failed and judged.elements > 0, f"elsewhere: {told}", judged.elements)
+
+
+def _differs(entry: Deviation, legacy: Record, port: Record, truth: Values, rooms: Path) -> Finding:
+    """That at the entry's stage the port is not the original: another shape or dtype, or over the bound somewhere."""
+    needed = [*_needed([entry.stage], legacy.graph)]
+    judged = compare(_part(legacy, needed), _part(port, needed, like=legacy), truth=truth, rooms=rooms)
+    here = [finding for finding in judged.findings if finding.stage == entry.stage and finding.check in AGAINST]
+    apart = [finding for finding in here if finding.verdict is Verdict.FAIL]
+    told = apart[0].message if apart else f"the original's value still: {here[0].message if here else 'not compared'}"
+    return _finding(entry, bool(apart), f"with {entry.switch} {entry.run_own!r} {told}", legacy[entry.stage].size)
+
+
+def _as_told(entry: Deviation, legacy: Record, port: Record, own_truth: Values, rooms: Path) -> Iterator[Finding]:
+    """That the port's node is the entry's, and its values there and at all that changes are what the judge computes."""
+    node = port.graph[entry.stage]
+    shared = {name: node.attributes.get(name) for name in entry.node["attributes"]}
+    same = (node.operation, shared) == (entry.node["operation"], entry.node["attributes"])
+    yield _finding(entry, same, f"its node is {node.operation} with {dict(node.attributes)}, the entry's {entry.node}")
+    if node.operation == "given":
+        expected = legacy[entry.stage].astype(port.dtype)
+        yield measure(entry.stage, Check.LEDGER, expected=expected, actual=port[entry.stage], bound=0 * expected)
+    named = [stage for stage in port.graph.stages if entry.names(stage)]
+    needed = _needed(named, port.graph)
+    itself = _part(port, needed, process={"id": "the port's own"})  # so that only the judge's opinion counts
+    judged = compare(itself, _part(port, needed), truth=own_truth, rooms=rooms, same_side=True)
+    failed = [finding.message for finding in judged.findings if finding.verdict is Verdict.FAIL]
+    measured = {finding.stage for finding in judged.findings if finding.elements}
+    told = failed[0] if failed else f"{len(named)} stages are what the judge computes"
+    yield _finding(entry, not failed and entry.stage in measured, f"on its own terms: {told}", judged.elements)
+
+
+def _contains(entry: Deviation, stage: str, legacy: Record, port: Record) -> Finding:
+    """That the original's value is the central part of the port's."""
+    expected, whole = legacy[stage], port[stage]
+    margins = [(large - small) // 2 for large, small in zip(whole.shape, expected.shape, strict=True)]
+    inner = tuple(slice(m, m + small) for m, small in zip(margins, expected.shape, strict=True))
+    bound = np.maximum(bounds.semantic(expected), bounds.rounding(legacy.graph[stage], legacy.arrays, legacy.dtype))
+    found = measure(stage, Check.LEDGER, expected=expected, actual=whole[inner], bound=bound)
+    grown = whole.size > expected.size
+    told = f"the port's central part: {found.message}; in all {kind(whole)}"
+    return _finding(entry, grown and found.verdict is Verdict.PASS, told, found.elements)
+
+
+def _sources(node: Node, graph: Graph) -> Sequence[str]:
+    """The stages that a stage is computed from; many steps repeat all that leads to the gradients and the loss."""
+    if node.operation != "trajectory":
+        return node.inputs
+    return [one.stage for one in graph if one.stage.startswith("grad/") or one.stage in STEPPED]
+
+
+def _following(touched: set[str], graph: Graph) -> set[str]:
+    """The stages computed from touched ones, at any remove."""
+    found = set(touched)
+    for node in graph:
+        if found & set(_sources(node, graph)):
+            found.add(node.stage)
+    return found
+
+
+def _needed(stages: Sequence[str], graph: Graph) -> list[str]:
+    """The stages needed to compute these, themselves included, in the order computed."""
+    needed = set(stages)
+    for node in reversed(graph.nodes):
+        if node.stage in needed:
+            needed.update(_sources(node, graph))
+    return [stage for stage in graph.stages if stage in needed]
+
+
+def _part(
+    trace: Record, stages: Sequence[str], *, like: Record | None = None, process: Mapping[str, str] | None = None
+) -> Record:
+    """A trace of these stages alone, with the dtype and training settings of another."""
+    kept = set(stages)
+    told: dict[str, Any] = {} if like is None else {field: like.manifest[field] for field in ("training", *TOLD)}
+    told |= {"teacher_sha256": None, "process": process or trace.manifest["process"]}
+    graph = [node.as_json() for node in trace.graph if node.stage in kept]
+    arrays = {stage: trace[stage] for stage in trace.arrays if stage in kept}
+    return Record(trace.path, {**trace.manifest, "graph": graph, **told}, arrays, trace.sha256)
+
+
+def _fail(entry: Deviation, message: str) -> Finding:
+    return _finding(entry, False, message)
+
+
+def _finding(entry: Deviation, passed: bool, message: str, elements: int = 0) -> Finding:
+    verdict = Verdict.PASS if passed else Verdict.FAIL
+    return Finding(entry.stage, Check.LEDGER, verdict, f"{entry.id}: {entry.stage}: {message}", None, elements)
