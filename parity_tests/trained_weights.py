@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from parity_tests.probes import BATCH, BATCHES, SIDES_PX, STORED
 from port.bands import Band, variant_bands
 from port.dataset import SentinelPatchDataset
+from port.initialisation import initialise
 from port.lasagne_weights import from_state
-from port.network import BORDER_PX, initialise, make_network
+from port.network import BORDER_PX, make_network
 from port.patches import patch_grid, valid_patches
 from port.recipes import recipe
 from port.scenes import Scene
@@ -49,7 +49,7 @@ def _dataset(stack: BandStack, scene: Scene, bands: tuple[Band, ...]) -> Sentine
 def _weights(variant: str, stack: BandStack, scene: Scene) -> dict[str, np.ndarray]:
     chosen = recipe(epochs=EPOCHS)
     network = make_network(variant, chosen)
-    initialise(network, chosen.initialisation, torch.Generator().manual_seed(SEED))
+    initialise(network, chosen.initialisation, seed=SEED)
     patches = _dataset(stack, scene, variant_bands(variant))
     for _ in train(network, patches, patches, chosen, optimiser=make_optimiser(chosen, network.parameters())):
         pass

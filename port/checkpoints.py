@@ -68,18 +68,19 @@ def clean_name(name: str) -> str:
 def capture(
     network: nn.Module, optimiser: torch.optim.Optimizer, *, variant: str, recipe: Recipe, epoch: int
 ) -> Checkpoint:
-    """The state of a training run after an epoch (counted from 1), copied."""
+    """The state of a run after an epoch (counted from 1), copied; the optimiser's only where the recipe keeps it."""
+    state = {
+        f"{clean_name(name)}/{quantity}": value.clone()
+        for name, parameter in network.named_parameters()
+        for quantity, value in optimiser.state[parameter].items()
+        if isinstance(value, Tensor)
+    }
     return Checkpoint(
         variant=variant,
         recipe=recipe,
         epoch=epoch,
         weights={clean_name(name): value.detach().clone() for name, value in network.named_parameters()},
-        optimiser={
-            f"{clean_name(name)}/{quantity}": value.clone()
-            for name, parameter in network.named_parameters()
-            for quantity, value in optimiser.state[parameter].items()
-            if isinstance(value, Tensor)
-        },
+        optimiser=state if recipe.optimiser_state == "kept" else {},
     )
 
 

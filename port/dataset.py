@@ -57,30 +57,41 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
         generator = np.random.default_rng((self.seed, epoch))
         count = len(self.patches)
         self.order = generator.permutation(count) if self.recipe.reshuffle else np.arange(count)
-        self._symmetry = generator.integers(_SYMMETRIES, size=count) if self._augments else np.zeros(count, dtype=int)
+        self.symmetry = generator.integers(_SYMMETRIES, size=count) if self._augments else np.zeros(count, dtype=int)
 
     def batch(
         self, indices: Sequence[int] | Int[np.ndarray, "batch"]
     ) -> tuple[Float[Tensor, "batch channel row col"], Float[Tensor, "batch 1 inner_row inner_col"]]:
         """Inputs and targets of several patches, in the recipe's precision."""
+        inputs, targets = self.stored(indices)
+        normalised = normalise(inputs, self.bands, self.recipe.scaling)
+        return torch.from_numpy(normalised), torch.from_numpy(normalise_target(targets, self.recipe.scaling))
+
+    def stored(
+        self, indices: Sequence[int] | Int[np.ndarray, "batch"]
+    ) -> tuple[Float[np.ndarray, "batch channel row col"], Float[np.ndarray, "batch 1 inner_row inner_col"]]:
+        """Inputs and targets of several patches as cut from the scene and turned, in stored units."""
         index = np.asarray(indices)
         rows, cols = self.patches[index].T
         channel = np.array([*self.bands, TARGET_INDEX])[None, :]
         cut = self._windows[channel, rows[:, None], cols[:, None]].astype(self.recipe.precision)
-        for number, symmetry in enumerate(self._symmetry[index]):
+        for number, symmetry in enumerate(self.symmetry[index]):
             cut[number] = transformed(cut[number], int(symmetry))
         inner = slice(self._border_px, cut.shape[-1] - self._border_px)
-        inputs = normalise(cut[:, :-1], self.bands, self.recipe.scaling)
-        targets = normalise_target(cut[:, -1:, inner, inner], self.recipe.scaling)
-        return torch.from_numpy(inputs), torch.from_numpy(targets)
+        return cut[:, :-1], cut[:, -1:, inner, inner]
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All batches of an epoch in its order; an incomplete last one is kept or dropped as the recipe says."""
+        """All batches of an epoch in its order."""
+        for indices in self.batch_indices(epoch):
+            yield self.batch(indices)
+
+    def batch_indices(self, epoch: int) -> Iterator[Int[np.ndarray, "batch"]]:
+        """Which patches each batch of an epoch holds; an incomplete last one is kept or dropped as the recipe says."""
         self.set_epoch(epoch)
         size = self.recipe.batch_size
         stop = len(self) if self.recipe.last_batch == "keep" else len(self) - len(self) % size
         for start in range(0, stop, size):
-            yield self.batch(self.order[start : min(start + size, stop)])
+            yield self.order[start : min(start + size, stop)]
 
 
 def transformed(

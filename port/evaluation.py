@@ -83,7 +83,7 @@ class Comparison:
 def read_maps(
     scene: Scene, estimate: Path, scaling: Scaling, region: Region | None = None, *, kept: Region | None = None
 ) -> Maps:
-    """The maps of a region, or of all that the estimate covers.
+    """The maps of a region, or of all that the estimate covers; a bare estimate is taken to cover just the region.
 
     The regressors are fitted outside the region `kept` from training; where that is None, outside all that the estimate
     covers, and not at all where it covers every valid pixel.
@@ -92,7 +92,8 @@ def read_maps(
         SceneError: the estimate lies on another grid than the scene, or cannot be read.
         RegionError: the region leaves the estimate.
     """
-    raster = Raster.open(estimate)
+    named = None if region is None else scene.grid.of_region(region)
+    raster = Raster.open(estimate, bare=named)
     covered = _place(raster, scene)
     region = covered if region is None else region.intersection(covered)
     bands = (Band.NDVI_BEFORE, Band.NDVI_AFTER)

@@ -1,6 +1,7 @@
 """A Lasagne filter is a PyTorch filter flipped in rows and columns: this file alone knows how one becomes the other.
 
 Lasagne's `Conv2DLayer` convolves (it flips the filter as it slides), PyTorch's `Conv2d` correlates. Biases are equal.
+The original's filters are all "flipped"; "as-stored" are those of a layer told not to flip (`flip_filters=False`).
 The original saves `numpy.savez(path, W1, b1, W2, b2, W3, b3)`, which names the arrays arr_0 to arr_5.
 """
 
@@ -17,6 +18,7 @@ from port.bands import VARIANTS, variant_bands
 from port.errors import WeightsError
 from port.files import replacing
 from port.network import LAYERS
+from port.recipes import Filters
 
 Shape = tuple[int, ...]
 
@@ -31,20 +33,30 @@ def from_torch(weight: Float[Tensor, "out in row col"]) -> Float[np.ndarray, "ou
     return np.ascontiguousarray(weight.detach().cpu().numpy()[:, :, ::-1, ::-1])
 
 
-def to_state(parameters: Sequence[Float[np.ndarray, "..."]]) -> dict[str, Tensor]:
+def as_weight(W: Float[np.ndarray, "out in row col"], filters: Filters) -> Float[Tensor, "out in row col"]:
+    """A filter bank as `Conv2d.weight`, flipped or as stored, in memory of its own."""
+    return to_torch(W) if filters == "flipped" else torch.from_numpy(W.copy())
+
+
+def as_filters(weight: Float[Tensor, "out in row col"], filters: Filters) -> Float[np.ndarray, "out in row col"]:
+    """A `Conv2d.weight`, its gradient or its velocity as a filter bank, flipped or as stored, in memory of its own."""
+    return from_torch(weight) if filters == "flipped" else weight.detach().cpu().numpy().copy()
+
+
+def to_state(parameters: Sequence[Float[np.ndarray, "..."]], filters: Filters = "flipped") -> dict[str, Tensor]:
     """Lasagne's list W1, b1, W2, b2, ... as a `FusionCNN` state: conv1.weight, conv1.bias, ..."""
     state: dict[str, Tensor] = {}
     for number, (W, b) in enumerate(zip(parameters[::2], parameters[1::2], strict=True), start=1):
-        state[f"conv{number}.weight"] = to_torch(W)
+        state[f"conv{number}.weight"] = as_weight(W, filters)
         state[f"conv{number}.bias"] = torch.from_numpy(b.copy())
     return state
 
 
-def from_state(state: Mapping[str, Tensor]) -> list[Float[np.ndarray, "..."]]:
+def from_state(state: Mapping[str, Tensor], filters: Filters = "flipped") -> list[Float[np.ndarray, "..."]]:
     """A `FusionCNN` state as Lasagne's list W1, b1, W2, b2, ..."""
     parameters: list[np.ndarray] = []
     for number in range(1, len(state) // 2 + 1):
-        parameters.append(from_torch(state[f"conv{number}.weight"]))
+        parameters.append(as_filters(state[f"conv{number}.weight"], filters))
         parameters.append(state[f"conv{number}.bias"].detach().cpu().numpy().copy())
     return parameters
 
@@ -59,17 +71,17 @@ def expected_shapes(variant: str) -> tuple[Shape, ...]:
     return tuple(shapes)
 
 
-def write_npz(path: Path, state: Mapping[str, Tensor]) -> None:
+def write_npz(path: Path, state: Mapping[str, Tensor], filters: Filters = "flipped") -> None:
     """Write the weights as the original saves them, arr_0 to arr_5.
 
     Raises:
         OutputError: the file cannot be written; nothing is left of it.
     """
     with replacing(path) as beside, beside.open("wb") as file:
-        np.savez(file, *from_state(state))
+        np.savez(file, *from_state(state, filters))
 
 
-def read_npz(path: Path, variant: str) -> dict[str, Tensor]:
+def read_npz(path: Path, variant: str, filters: Filters = "flipped") -> dict[str, Tensor]:
     """The `FusionCNN` state in a file the original saved for this variant, dtype as stored.
 
     Raises:
@@ -88,7 +100,7 @@ def read_npz(path: Path, variant: str) -> dict[str, Tensor]:
     _check_shapes(path, variant, parameters, shapes)
     for name, array in zip(names, parameters, strict=True):
         _check_values(path, name, array)
-    return to_state(parameters)
+    return to_state(parameters, filters)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from port.bands import Band, variant_bands
 from port.errors import SettingError
-from port.recipes import Initialisation, Output, Recipe
+from port.recipes import Output, Recipe
 
 
 class Layer(NamedTuple):
@@ -104,13 +104,19 @@ class FusionCNN(nn.Sequential):
         return self._completed(value, x)
 
     def stages(self, x: Float[Tensor, "batch channel row col"]) -> dict[str, Float[Tensor, "batch _ _ _"]]:
-        """Every stage in the order computed: conv1/pre, conv1/out, conv2/pre, conv2/out, conv3/pre, output."""
+        """Every stage in the order computed: conv1/pre, conv1/out, conv2/pre, conv2/out, conv3/pre, output.
+
+        Where the change is computed, conv3/out stands before the output: what the layers compute, not yet added.
+        """
         stages: dict[str, Tensor] = {}
         value = x
         for name, module in self.named_children():
             value = module(value)
             stages[name + "/pre" if name.startswith("conv") else name.replace("rectify", "conv") + "/out"] = value
-        stages["output"] = self._completed(stages.pop("output/out"), x)
+        computed = stages.pop("output/out")
+        if self.interpolates is not None:
+            stages[list(stages)[-1].replace("/pre", "/out")] = computed
+        stages["output"] = self._completed(computed, x)
         return stages
 
     def _completed(self, computed: Tensor, x: Tensor) -> Tensor:
@@ -147,22 +153,3 @@ def _interpolated(variant: str) -> tuple[int, int]:
             f"no {' and no '.join(missing)}; choose OPTII, SOPTII or SOPTIIp, or predicts 'ndvi'"
         )
     return bands.index(Band.NDVI_BEFORE), bands.index(Band.NDVI_AFTER)
-
-
-@torch.no_grad()
-def initialise(network: FusionCNN, how: Initialisation, generator: torch.Generator) -> None:
-    """Set all weights and biases, drawn in float64, so a seed gives the same network in every precision.
-
-    "normal-0.001": weights N(0, 0.001), biases 0 (the paper). "pytorch": both uniform within 1 / sqrt(inputs of a
-    filter), what `Conv2d` draws for itself.
-    """
-    for convolution in network.children():
-        if isinstance(convolution, nn.Conv2d):
-            bound = convolution.weight[0].numel() ** -0.5
-            for parameter in convolution.parameters():
-                drawn = torch.zeros(parameter.shape, dtype=torch.float64)
-                if how == "pytorch":
-                    drawn.uniform_(-bound, bound, generator=generator)
-                elif parameter is convolution.weight:
-                    drawn.normal_(0, 0.001, generator=generator)
-                parameter.copy_(drawn)

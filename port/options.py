@@ -18,6 +18,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "predicts": "NDVI itself, or its change against interpolation.",
         "initialisation": "How weights start.",
         "precision": "Of weights and arithmetic.",
+        "filters": "Whether the original's .npz holds filters of a true convolution, to be flipped.",
         "patch_side_px": "Side of a training patch.",
         "stride_px": "Distance between training patches.",
         "patch_origin_px": "First row and column of patches.",
@@ -33,11 +34,13 @@ HELP: Mapping[str, str] = MappingProxyType(
         "reshuffle": "Whether each epoch has an order of its own.",
         "augmentation": "Flips and rotations of training patches.",
         "schedule": "Learning rate over the epochs.",
+        "optimiser_state": "Whether checkpoints keep the velocities.",
         "border": "Cut the region out first, or read 8 more pixels around it.",
         "test_bands": "Bands fed at prediction: as trained, or as in the public test script.",
+        "georeference": "A bare TIFF, or one with the scene's CRS and transform.",
     }
 )
-PREDICTION_SWITCHES = ("scaling", "output", "predicts", "precision", "border", "test_bands")
+PREDICTION_SWITCHES = ("scaling", "output", "predicts", "precision", "filters", "border", "test_bands", "georeference")
 """Those that matter once the weights are trained."""
 
 Command = Callable[..., None]

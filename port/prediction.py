@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 
@@ -59,11 +60,19 @@ def predict(
     """
     network.eval()
     for tile in predictable(region, scene.shape, recipe, network.border_px).tiles(tile_px):
-        stored = scene.channels(tile.grown(network.border_px), bands).astype(recipe.precision)
+        stored = stored_input(scene, tile.grown(network.border_px), bands, recipe)
         inputs = torch.from_numpy(normalise(stored, bands, recipe.scaling))
         with torch.inference_mode():
-            estimate = network(inputs[None].contiguous(memory_format=torch.channels_last))
+            estimate = network(inputs.contiguous(memory_format=torch.channels_last))
         yield tile, estimate[0, 0]
+
+
+def stored_input(
+    scene: Scene, region: Region, bands: Sequence[Band], recipe: Recipe
+) -> Float[np.ndarray, "1 channel row col"]:
+    """A region as a batch of one, in stored units and the recipe's precision."""
+    stored: np.ndarray = scene.channels(region, bands).astype(recipe.precision)[None]
+    return stored
 
 
 def write_prediction(
@@ -77,10 +86,10 @@ def write_prediction(
     tile_px: int = TILE_PX,
     on_tile: Callable[[int, int], None] = lambda done, total: None,
 ) -> Region:
-    """Write the estimate of a region as a GeoTIFF on the scene's grid; unpredictable pixels are no-data (NaN).
+    """Write the estimate of a region as a GeoTIFF; unpredictable pixels are NaN. Gives the region written.
 
-    "halo" writes the whole region, "crop" the smaller one that is left. `on_tile` is told the tiles done and their
-    total. Gives the region written.
+    "halo" writes the whole region, "crop" the smaller one that is left. Georeference "scene" places it on the scene's
+    grid, "bare" says nothing of its place. `on_tile` is told the tiles done and their total.
 
     Raises:
         RegionError, SceneError: see `predict`.
@@ -90,7 +99,7 @@ def write_prediction(
     written = inner if recipe.border == "crop" else region
     total = sum(1 for _ in inner.tiles(tile_px))
     tags = {"VARIANT": variant, "RECIPE": recipe.name, "UNITS": _units(recipe), "QUANTITY": "NDVI at t, estimated"}
-    with RasterWriter(path, scene.grid, written, tags=tags) as writer:
+    with RasterWriter(path, scene.grid, written, tags=tags, georeference=recipe.georeference) as writer:
         bands = fed_bands(variant, recipe)
         tiles = predict(network, scene, bands=bands, recipe=recipe, region=region, tile_px=tile_px)
         for done, (tile, estimate) in enumerate(tiles, start=1):

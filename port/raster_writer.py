@@ -11,14 +11,15 @@ from jaxtyping import Float, Float32
 
 from port.errors import OutputError
 from port.files import replacing
-from port.rasters import Grid, window
+from port.rasters import Grid, ungeoreferenced, window
+from port.recipes import Georeference
 from port.regions import Region
 
 _TILE_PX = 256  # GDAL's own tile for tiled GeoTIFFs
 
 
 class RasterWriter:
-    """Writes one region of a grid; no-data is NaN, also where no tile was put.
+    """Writes one region of a grid; pixels are NaN where no tile was put, which georeference "scene" declares no-data.
 
     A context manager: the file is written beside its place, read back, and renamed when the block ends well. Each pixel
     may be written once.
@@ -28,10 +29,19 @@ class RasterWriter:
         RegionError: the region leaves the grid.
     """
 
-    def __init__(self, path: Path, grid: Grid, region: Region, *, tags: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        grid: Grid,
+        region: Region,
+        *,
+        tags: dict[str, str] | None = None,
+        georeference: Georeference = "scene",
+    ) -> None:
         self.path = path
         self.region = region.within(grid.shape)
         self._grid = grid
+        self._georeference = georeference
         self._tags = tags or {}
         self._written = 0
 
@@ -40,11 +50,19 @@ class RasterWriter:
             raise OutputError(f"{self.path} exists already; give another name or remove it first")
         with ExitStack() as stack:
             self._beside = stack.enter_context(replacing(self.path))
+            stack.enter_context(ungeoreferenced())
             stack.push(self._read_back)
             self._file = stack.enter_context(rasterio.open(self._beside, "w", **self._profile()))
             self._file.update_tags(**self._tags)
+            if self._georeference == "bare":
+                self._fill()
             self._open = stack.pop_all()  # to be closed, read back, renamed
         return self
+
+    def _fill(self) -> None:
+        """NaN everywhere: without a no-data value GDAL reads pixels that were never written as 0."""
+        for strip in Region.whole(self.region.shape).strips(_TILE_PX):
+            self._file.write(np.full(strip.shape, np.nan, dtype=np.float32), 1, window=window(strip))
 
     def write(self, tile: Region, pixels: Float[np.ndarray, "row col"]) -> None:
         """Put a tile, given in the grid's pixels, in its place.
@@ -89,13 +107,13 @@ class RasterWriter:
             "count": 1,
             "height": rows,
             "width": cols,
-            "crs": self._grid.crs,
-            "transform": self._grid.of_region(self.region).transform,
-            "nodata": np.nan,
             "compress": "deflate",
             "predictor": 3,
             "bigtiff": "if_safer",
         }
+        if self._georeference == "scene":
+            place = self._grid.of_region(self.region)
+            profile |= {"crs": place.crs, "transform": place.transform, "nodata": np.nan}
         if min(rows, cols) >= _TILE_PX:
             profile |= {"tiled": True, "blockxsize": _TILE_PX, "blockysize": _TILE_PX}
         return profile

@@ -1,6 +1,8 @@
 """A raster is one single-band GeoTIFF on a grid, read by windows."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,28 +52,35 @@ class Raster:
     tags: dict[str, str]
 
     @classmethod
-    def open(cls, path: Path) -> "Raster":
+    def open(cls, path: Path, *, bare: Grid | None = None) -> "Raster":
         """The raster's header; no pixel is read.
 
+        Args:
+            path: the file.
+            bare: where the pixels lie if the file does not say so itself; None if it must.
+
         Raises:
-            SceneError: missing, unreadable, not one real-valued band, or without georeference.
+            SceneError: missing, unreadable, not one real-valued band, without georeference, or a bare file of another
+                shape than the grid.
         """
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # becomes the error below
-                with rasterio.open(path) as file:
-                    count, dtype, tags = file.count, str(file.dtypes[0]), dict(file.tags())
-                    shape, crs, transform, nodata = (file.height, file.width), file.crs, file.transform, file.nodata
+            with ungeoreferenced(), rasterio.open(path) as file:
+                count, dtype, tags = file.count, str(file.dtypes[0]), dict(file.tags())
+                shape, crs, transform, nodata = (file.height, file.width), file.crs, file.transform, file.nodata
         except RasterioError as error:
             raise SceneError(_unreadable(path, error)) from error
         if count != 1:
             raise SceneError(f"{path} has {count} bands, expected 1; write each band to its own file")
         if "complex" in dtype:
             raise SceneError(f"{path} is {dtype}, expected real numbers; store sigma0, not the complex signal")
-        if not crs or transform == rasterio.Affine.identity():
+        referenced = crs and transform != rasterio.Affine.identity()
+        if not referenced and bare is not None:
+            return cls(path, _given(path, shape, bare), dtype, nodata, tags)
+        if not referenced:
             raise SceneError(
                 f"{path} has no georeference (CRS {crs}, transform {tuple(transform)[:6]}), expected both a "
-                "CRS and a transform; set them, for instance with gdal_translate -a_srs and -a_ullr"
+                "CRS and a transform; set them, for instance with gdal_translate -a_srs and -a_ullr, or name with "
+                "--region where a bare prediction lies"
             )
         return cls(path, Grid(shape, crs, transform), dtype, nodata, tags)
 
@@ -84,7 +93,7 @@ class Raster:
         """
         region.within(self.grid.shape)
         try:
-            with rasterio.open(self.path) as file:
+            with ungeoreferenced(), rasterio.open(self.path) as file:
                 pixels: np.ndarray = file.read(1, window=window(region))
         except RasterioError as error:
             raise SceneError(_unreadable(self.path, error)) from error
@@ -95,6 +104,28 @@ class Raster:
         if self.nodata is None:
             return np.zeros(pixels.shape, dtype=bool)
         return np.asarray(np.isnan(pixels) if np.isnan(self.nodata) else pixels == self.nodata)
+
+
+@contextmanager
+def ungeoreferenced() -> Iterator[None]:
+    """A file without georeference is no cause for a warning: where it matters it is an error of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def _given(path: Path, shape: tuple[int, int], grid: Grid) -> Grid:
+    """The grid that a bare file is said to lie on.
+
+    Raises:
+        SceneError: it has another shape.
+    """
+    if shape != grid.shape:
+        raise SceneError(
+            f"{path} has {shape[0]} rows x {shape[1]} columns and no georeference, but is said to lie on a region of "
+            f"{grid.shape[0]} x {grid.shape[1]}; give the region that was written"
+        )
+    return grid
 
 
 def window(region: Region) -> Window:

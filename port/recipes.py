@@ -23,6 +23,9 @@ Augmentation = Literal["none", "dihedral"]
 Schedule = Literal["constant", "cosine"]
 Predicts = Literal["ndvi", "change"]
 Precision = Literal["float32", "float64"]
+Filters = Literal["flipped", "as-stored"]
+Georeference = Literal["bare", "scene"]
+OptimiserState = Literal["lost", "kept"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,7 @@ class Recipe:
     predicts: Predicts  # "change": the network's output is added to the interpolation (F- + F+)/2
     initialisation: Initialisation  # deviation 8
     precision: Precision  # deviation 17
+    filters: Filters = "flipped"  # deviation 1: of the original's files; as-stored: of a layer that does not flip them
     # --- patches
     patch_side_px: int = 33  # paper: 33 x 33 in, 17 x 17 out
     stride_px: int = 8  # public program
@@ -54,9 +58,11 @@ class Recipe:
     reshuffle: bool  # deviation 10
     augmentation: Augmentation
     schedule: Schedule
+    optimiser_state: OptimiserState  # deviation 16
     # --- prediction
     border: Border  # deviation 12
     test_bands: TestBands  # deviations 4 and 5
+    georeference: Georeference  # deviation 13
 
 
 _ORIGINAL = Recipe(
@@ -77,8 +83,10 @@ _ORIGINAL = Recipe(
     reshuffle=False,
     augmentation="none",
     schedule="constant",
+    optimiser_state="lost",  # a checkpoint holds the weights alone
     border="crop",  # the region is cut out first, its 8-pixel border is lost
     test_bands="training",
+    georeference="bare",  # a float TIFF without CRS, transform and no-data
 )
 _PUBLISHED = replace(
     _ORIGINAL,
@@ -102,7 +110,9 @@ _CORRECTED = replace(
     schedule="cosine",  # a constant rate ends on a random step: one of five seeds (batch 8, 300 epochs) at MAE 0.103
     last_batch="keep",
     reshuffle=True,
+    optimiser_state="kept",  # so that training goes on as if never stopped
     border="halo",  # all pixels of the region, from 8 more around it
+    georeference="scene",  # so that the prediction can be laid over any other map
 )
 _TUNED = replace(
     _CORRECTED,

@@ -19,7 +19,8 @@ from port.checkpoints import capture
 from port.dataset import SentinelPatchDataset
 from port.evaluation import Comparison, Maps, accuracy, compare, read_maps
 from port.figures import loss_figure, map_figure
-from port.network import FusionCNN, initialise, make_network
+from port.initialisation import initialise
+from port.network import FusionCNN, make_network
 from port.observer import Observer, Silent
 from port.patches import excluding, patch_grid, valid_patches
 from port.prediction import predictable, write_prediction
@@ -120,7 +121,7 @@ def _train(
     """Stage 1: the trained network and its losses; loss.csv and the checkpoint are written."""
     recipe = settings.recipe
     network = make_network(settings.variant, recipe)
-    initialise(network, recipe.initialisation, torch.Generator().manual_seed(settings.seed))
+    initialise(network, recipe.initialisation, seed=settings.seed, filters=recipe.filters)
     optimiser = make_optimiser(recipe, network.parameters())
     losses = []
     with BandStack(scene) as stack:
@@ -159,7 +160,7 @@ def _predict(
 ) -> Maps:
     """Stage 2: prediction.tif, read back beside what was seen."""
     path = folder / "prediction.tif"
-    write_prediction(
+    written = write_prediction(
         path,
         network,
         scene,
@@ -168,7 +169,7 @@ def _predict(
         region=region,
         on_tile=lambda done, total: observer.step("predict", done, total, path.name),
     )
-    return read_maps(scene, path, settings.recipe.scaling, kept=region)
+    return read_maps(scene, path, settings.recipe.scaling, written, kept=region)
 
 
 def _compare(maps: Maps, observer: Observer) -> dict[str, Comparison]:

@@ -23,18 +23,26 @@ class Split:
     note: str = ""
 
 
-def split_patches(patches: Int[np.ndarray, "patch 2"], recipe: Recipe, *, seed: int) -> Split:
-    """The recipe's split.
+def split_patches(
+    patches: Int[np.ndarray, "patch 2"],
+    recipe: Recipe,
+    *,
+    seed: int,
+    permutation: Int[np.ndarray, "numbers"] | None = None,
+) -> Split:
+    """The recipe's split, shuffled by a permutation drawn from the seed or by one given (deviation 15).
+
+    Of a permutation of more numbers than there are patches those below their count are used.
 
     Raises:
-        PatchError: fewer training patches than one batch.
+        PatchError: fewer training patches than one batch, or a permutation that is none of all patches.
     """
-    permutation = np.random.default_rng(seed).permutation(len(patches))
+    order = drawn_permutation(len(patches), seed) if permutation is None else permutation
     limit, fraction = recipe.patch_limit, recipe.validation_fraction
     if recipe.split == "random":
-        split = random_split(patches, permutation=permutation, limit=limit, fraction=fraction)
+        split = random_split(patches, permutation=order, limit=limit, fraction=fraction)
     else:
-        drawn = patches[np.sort(permutation[:limit])]
+        drawn = patches[np.sort(_permutation_of(len(patches), order)[:limit])]
         split = block_split(drawn, side_px=recipe.patch_side_px, fraction=fraction, seed=seed)
     if len(split.training) < recipe.batch_size:
         raise PatchError(
@@ -42,6 +50,38 @@ def split_patches(patches: Int[np.ndarray, "patch 2"], recipe: Recipe, *, seed: 
             "choose a smaller --batch-size or --stride-px, a smaller test region or a larger scene"
         )
     return split
+
+
+def drawn_permutation(count: int, seed: int) -> Int[np.ndarray, "patch"]:
+    """The shuffle of a seed."""
+    return np.random.default_rng(seed).permutation(count)
+
+
+def _permutation_of(count: int, permutation: Int[np.ndarray, "numbers"]) -> Int[np.ndarray, "patch"]:
+    """The numbers below count, in the permutation's order.
+
+    Raises:
+        PatchError: one is missing or stands twice.
+    """
+    kept: np.ndarray = permutation[permutation < count]
+    if not np.array_equal(np.sort(kept), np.arange(count)):
+        raise PatchError(
+            f"a permutation of {len(permutation)} numbers holds {len(kept)} below {count}, the number of patches, "
+            f"expected each of 0 to {count - 1} once; give a longer one"
+        )
+    return kept
+
+
+def shuffled(
+    patches: Int[np.ndarray, "patch 2"], permutation: Int[np.ndarray, "numbers"]
+) -> Int[np.ndarray, "patch 2"]:
+    """The patches in the permutation's order.
+
+    Raises:
+        PatchError: the permutation is none of all patches.
+    """
+    found: np.ndarray = patches[_permutation_of(len(patches), permutation)]
+    return found
 
 
 def random_split(
@@ -57,9 +97,9 @@ def random_split(
     """
     total = len(patches) if limit is None else limit
     train = total - round(total * fraction)
-    shuffled = patches[permutation]
+    listed = shuffled(patches, permutation)
     note = "" if len(patches) > train else f"validation is empty: {len(patches)} patches, the first {train} train"
-    return Split(shuffled[:train], shuffled[train:total], note)
+    return Split(listed[:train], listed[train:total], note)
 
 
 def block_split(patches: Int[np.ndarray, "patch 2"], *, side_px: int, fraction: float, seed: int) -> Split:

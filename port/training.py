@@ -13,6 +13,8 @@ from port.errors import PatchError, SettingError
 from port.recipes import Recipe
 
 Batch = tuple[Float[Tensor, "batch channel row col"], Float[Tensor, "batch 1 inner_row inner_col"]]
+Updates = Callable[[nn.Module, torch.optim.Optimizer, Iterable[Batch]], Iterator[tuple[float, int]]]
+"""Updates the network once a batch; gives each batch's loss before its update, and its size."""
 
 
 @runtime_checkable
@@ -90,8 +92,11 @@ def train(
     *,
     optimiser: torch.optim.Optimizer,
     first_epoch: int = 0,
+    updates: Updates | None = None,
 ) -> Iterator[EpochLosses]:
     """Train the network in place, giving each epoch's losses as it ends.
+
+    `updates` observes the training: `trained`, or what calls it batch by batch.
 
     Nothing is drawn here: with the same network, patches and number of threads the result is the same to the last bit.
 
@@ -101,14 +106,14 @@ def train(
     """
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for epoch in range(first_epoch, recipe.epochs):
-        _set_learning_rate(optimiser, learning_rate(recipe, epoch))
-        updates = list(trained(network, optimiser, training.batches(epoch)))
-        if not updates:
+        set_learning_rate(optimiser, learning_rate(recipe, epoch))
+        done = list((updates or trained)(network, optimiser, training.batches(epoch)))
+        if not done:
             raise PatchError(
                 f"{len(training)} training patches make no batch of {recipe.batch_size} where an incomplete last batch "
                 f"is dropped; lower batch_size or stride_px, or set last_batch to 'keep'"
             )
-        losses = EpochLosses(epoch + 1, _mean_loss(updates), _mean_loss(_evaluated(network, validation.batches(epoch))))
+        losses = EpochLosses(epoch + 1, _mean_loss(done), _mean_loss(_evaluated(network, validation.batches(epoch))))
         if not math.isfinite(losses.training):
             raise SettingError(
                 f"the training loss is {losses.training} in epoch {losses.epoch}, expected a finite number; lower "
@@ -117,7 +122,7 @@ def train(
         yield losses
 
 
-def _set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
+def set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
     """Set the learning rate of every parameter."""
     for group in optimiser.param_groups:
         group["lr"] = value

@@ -28,8 +28,9 @@ def read_weights(
                 f"{path} says neither its variant nor its recipe; give --variant (as in its name, model_IDSOPTIIp.npz "
                 f"is SOPTIIp) and --recipe (published for the public program's own weights)"
             )
-        weights = lasagne_weights.read_npz(path, variant)
-        return Checkpoint(variant=variant, recipe=recipe(recipe_name, **given), epoch=0, weights=weights)
+        chosen = recipe(recipe_name, **given)
+        weights = lasagne_weights.read_npz(path, variant, chosen.filters)
+        return Checkpoint(variant=variant, recipe=chosen, epoch=0, weights=weights)
     if path.suffix != ".safetensors":
         raise WeightsError(f"{path} ends in {path.suffix!r}, expected .safetensors (ours) or .npz (the original's)")
     found = checkpoints.read(path)
@@ -59,11 +60,20 @@ def convert(
         )
     found = read_weights(source, variant=variant, recipe_name=recipe_name, switches=switches)
     found.network()
-    if target.suffix == ".npz":
-        lasagne_weights.write_npz(target, found.weights)
-    else:
-        checkpoints.save(target, found)
+    write_weights(target, found)
     return found.variant
+
+
+def write_weights(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint of ours, or with a name in .npz its weights alone, as the original saves them.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    if path.suffix == ".npz":
+        lasagne_weights.write_npz(path, checkpoint.weights, checkpoint.recipe.filters)
+    else:
+        checkpoints.save(path, checkpoint)
 
 
 def _check_named(what: str, given: str | None, found: str, path: Path) -> None:

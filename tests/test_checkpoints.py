@@ -13,7 +13,8 @@ from torch import Tensor
 from port import checkpoints
 from port.checkpoints import Checkpoint, capture, read, restore_optimiser, save
 from port.errors import OutputError, SettingError, WeightsError
-from port.network import initialise, make_network
+from port.initialisation import initialise
+from port.network import make_network
 from port.recipes import Recipe, recipe
 from port.training import make_optimiser, train
 
@@ -39,7 +40,7 @@ def trained(chosen: Recipe, *, compiled: bool = False, start: Checkpoint | None 
     network = make_network("SAR", chosen) if start is None else start.network()
     optimiser = make_optimiser(chosen, network.parameters())
     if start is None:
-        initialise(network, "pytorch", torch.Generator().manual_seed(0))
+        initialise(network, "pytorch", seed=0)
     else:
         restore_optimiser(start, network, optimiser)
     first = 0 if start is None else start.epoch

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-import torch
 
 from port.__main__ import main
 from port.errors import SceneError
+from port.initialisation import initialise
 from port.lasagne_weights import write_npz
-from port.network import initialise, make_network
+from port.network import make_network
 from port.recipes import recipe
 
 TRAIN = ("train", "--epochs", "1", "--batch-size", "4", "--threads", "1")
@@ -39,7 +39,7 @@ def port(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file such as the public program saves, of variant SOPTIIp."""
     network = make_network("SOPTIIp", recipe("published"))
-    initialise(network, "pytorch", torch.Generator().manual_seed(0))
+    initialise(network, "pytorch", seed=0)
     path = tmp_path_factory.mktemp("weights") / "model_IDSOPTIIp.npz"
     write_npz(path, network.state_dict())
     return path

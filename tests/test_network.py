@@ -8,7 +8,8 @@ from torch import nn
 
 from port.bands import VARIANTS
 from port.errors import SettingError
-from port.network import BORDER_PX, LAYERS, FusionCNN, Layer, Rectify, border_px, initialise, make_network
+from port.initialisation import initialise
+from port.network import BORDER_PX, LAYERS, FusionCNN, Layer, Rectify, border_px, make_network
 from port.recipes import recipe
 
 SMALL = (Layer(3, 5), Layer(2, 3), Layer(1, 3))
@@ -22,7 +23,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def started(channels: int, **choices: object) -> FusionCNN:
     """A small float64 network with the default start."""
     network = FusionCNN(channels, layers=SMALL, **choices).double()
-    initialise(network, "pytorch", generator())
+    initialise(network, "pytorch", seed=0)
     return network
 
 
@@ -73,7 +74,7 @@ def test_linear_output_can_be_negative() -> None:
     outputs = {}
     for name in ("corrected", "published"):
         network = make_network("SOPTIIp", recipe(name))
-        initialise(network, "pytorch", generator())
+        initialise(network, "pytorch", seed=0)
         with torch.no_grad():
             outputs[name] = network(x)
     assert outputs["corrected"].min() < 0
@@ -117,7 +118,7 @@ def test_other_gradients_are_refused() -> None:
 def test_normal_start_is_the_paper_s() -> None:
     """Weights N(0, 0.001): the standard deviation of 93 thousand draws is within 4 of its own deviations; biases 0."""
     network = make_network("SOPTIIp", recipe("original"))
-    initialise(network, "normal-0.001", generator())
+    initialise(network, "normal-0.001", seed=0)
     weights = torch.cat([value.ravel() for name, value in network.named_parameters() if name.endswith("weight")])
     assert abs(weights.std() / 0.001 - 1) < 4 / (2 * len(weights)) ** 0.5
     assert abs(weights.mean() / 0.001) < 4 / len(weights) ** 0.5
@@ -127,7 +128,7 @@ def test_normal_start_is_the_paper_s() -> None:
 def test_default_start_is_pytorch_s() -> None:
     """Weights and biases are within 1 / sqrt(fan in), and reach close to it."""
     network = make_network("SOPTIIp", recipe())
-    initialise(network, "pytorch", generator())
+    initialise(network, "pytorch", seed=0)
     for layer, convolution in zip(LAYERS, (network.conv1, network.conv2, network.conv3), strict=True):
         bound = (convolution.in_channels * layer.side_px**2) ** -0.5
         assert 0.98 * bound < convolution.weight.abs().max() <= bound
@@ -138,6 +139,6 @@ def test_a_seed_gives_one_network_in_both_precisions() -> None:
     """The float32 start is the float64 start, rounded."""
     networks = [make_network("SAR", recipe(precision=precision)) for precision in ("float32", "float64")]
     for network in networks:
-        initialise(network, "pytorch", generator(3))
+        initialise(network, "pytorch", seed=3)
     for single, double in zip(*(network.parameters() for network in networks), strict=True):
         assert torch.equal(single, double.float())

@@ -10,7 +10,8 @@ import torch
 
 from port.bands import Band, variant_bands
 from port.errors import OutputError, RegionError
-from port.network import FusionCNN, initialise, make_network
+from port.initialisation import initialise
+from port.network import FusionCNN, make_network
 from port.normalisation import normalise
 from port.prediction import fed_bands, predict, predictable, write_prediction
 from port.raster_writer import RasterWriter
@@ -25,7 +26,7 @@ EXACT = {"corrected": recipe(precision="float64"), "published": recipe("publishe
 def started(variant: str, chosen: Recipe) -> FusionCNN:
     """A network with PyTorch's start: all of its branches are used."""
     network = make_network(variant, chosen)
-    initialise(network, "pytorch", torch.Generator().manual_seed(5))
+    initialise(network, "pytorch", seed=5)
     return network
 
 
@@ -179,7 +180,7 @@ def test_geotiff_lies_on_the_scene_s_grid(synthetic_scene: Scene, tmp_path: Path
 def test_cropped_geotiff_is_moved_by_the_border(synthetic_scene: Scene, tmp_path: Path) -> None:
     """Cropped first, the file begins 8 px further in, and says so in its transform."""
     path = tmp_path / "p.tif"
-    chosen = recipe("published")
+    chosen = recipe("published", georeference="scene")
     network = started("SAR", chosen)
     written = write_prediction(path, network, synthetic_scene, variant="SAR", recipe=chosen, region=REGION)
     with rasterio.open(path) as file, rasterio.open(synthetic_scene.directory / "002_NDVI.tif") as seen:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from port import run_folders, runs
 from port.errors import OutputError, PatchError, RegionError, Sar2NdviError, SceneError, SettingError
 from port.evaluation import read_maps
+from port.rasters import ungeoreferenced
 from port.recipes import Recipe, recipe
 from port.regions import Region
 from port.run_folders import new_folder
@@ -172,7 +173,8 @@ def test_region_of_a_recipe(name: str, shape: tuple[int, int], synthetic_folder:
     settings = Settings(
         variant="SAR", recipe=chosen, data=synthetic_folder, out=tmp_path, test_region=Region(80, 110, 0, 104)
     )
-    with rasterio.open(run(settings).folder / "prediction.tif") as file:
+    done = run(settings)  # reads the bare file of `original` itself: it knows where it was written
+    with ungeoreferenced(), rasterio.open(done.folder / "prediction.tif") as file:
         assert file.shape == shape
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from port.errors import PatchError, SettingError
-from port.network import FusionCNN, Layer, initialise
+from port.initialisation import initialise
+from port.network import FusionCNN, Layer
 from port.recipes import recipe
 from port.training import EpochLosses, LasagneMomentum, learning_rate, make_optimiser, mean_absolute_error, train
 
@@ -37,7 +38,7 @@ class Batches:
 def small_network(dtype: torch.dtype = torch.float32) -> FusionCNN:
     """A network small enough to train in an instant."""
     network = FusionCNN(2, layers=SMALL).to(dtype)
-    initialise(network, "pytorch", torch.Generator().manual_seed(1))
+    initialise(network, "pytorch", seed=1)
     return network
 
 
