@@ -46,6 +46,8 @@ class Job:
     recorded: tuple[int, ...] = (1,)
     suffix: str = ""
     first_date: int = 1
+    side: int = 33
+    divisor: float = STORED
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Further entries of the request's `training`."""
 
@@ -158,13 +160,13 @@ def make_pipeline_request(
         "channels": list(CHANNELS[variant]),
         "test_channels": list(TEST_CHANNELS[variant]),
         "dtype": dtype,
-        "divisor": STORED,
+        "divisor": job.divisor,
         "output": output,
         "seed": seed,
         "scene": {"suffix": job.suffix, "first_date": job.first_date},
         "test_region": list(job.test_region),
         "patches": {
-            "side": 33, "stride": 8, "origin": 1, "training": job.training, "validation": job.validation,
+            "side": job.side, "stride": 8, "origin": 1, "training": job.training, "validation": job.validation,
         },
         "initialisation": None if initialisation is None else dict(initialisation),
         "training": {
