@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from port import checkpoints
+from port.audit import check_scale
 from port.bands import variant_bands
 from port.baselines import missing_remark
 from port.checkpoints import capture
@@ -30,7 +31,6 @@ from port.run_folders import new_folder
 from port.scenes import Scene
 from port.splits import Split, split_patches
 from port.stacks import BandStack
-from port.stored_scale import scale_remark
 from port.summary import as_json, table_text
 from port.synthetic import write_synthetic_scene
 from port.training import EpochLosses, make_optimiser, train
@@ -52,6 +52,7 @@ class Settings:
     first_date: int = 1
     seed: int = 0
     out: Path = Path("runs")
+    force: bool = False  # train although the audit finds a sure error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +71,20 @@ def run(settings: Settings, observer: Observer | None = None) -> Run:
     """
     make_network(settings.variant, settings.recipe)
     observer = observer or Silent()
+    given = None if settings.data is None else Scene.open(settings.data, first_date=settings.first_date)
+    remarks = [] if given is None else _check_scale(given, settings)
     with new_folder(settings.out, settings.variant) as folder:
-        scene = _scene(settings, folder.partial)
+        scene = given or Scene.open(write_synthetic_scene(folder.partial / "scene", seed=settings.seed))
         region, split = plan(settings, scene)
-        for remark in filter(None, (scale_remark(scene, settings.recipe), split.note)):
+        remarks += _check_scale(scene, settings) if given is None else []
+        for remark in filter(None, (*remarks, split.note)):
             observer.remark(remark)
         network, losses = _train(scene, split, settings, folder.partial, observer)
         maps = _predict(network, scene, region, settings, folder.partial, observer)
         if remark := missing_remark(maps.baselines):
             observer.remark(remark)
         comparisons = _compare(maps, observer)
-        _write_summary(folder.partial, _config(settings, scene, region, split), comparisons)
+        _write_summary(folder.partial, _config(settings, scene, region, split), maps, comparisons)
         observer.step("summary", 1, 1, "summary.txt")
         _draw(folder.partial, losses, maps, comparisons["all"], observer)
     return Run(folder=folder.path, comparisons=comparisons)
@@ -97,11 +101,9 @@ def plan(settings: Settings, scene: Scene) -> tuple[Region, Split]:
     return region, _split(scene, region, settings)
 
 
-def _scene(settings: Settings, folder: Path) -> Scene:
-    """The scene given, or a synthetic one written into the run's folder."""
-    if settings.data is None:
-        return Scene.open(write_synthetic_scene(folder / "scene", seed=settings.seed))
-    return Scene.open(settings.data, first_date=settings.first_date)
+def _check_scale(scene: Scene, settings: Settings) -> list[str]:
+    """The audit's remarks on a scene's scale; a sure error is raised unless forced."""
+    return check_scale(scene, variant=settings.variant, recipe=settings.recipe, force=settings.force)
 
 
 def _split(scene: Scene, region: Region, settings: Settings) -> Split:
@@ -200,10 +202,12 @@ def _config(settings: Settings, scene: Scene, region: Region, split: Split) -> d
     }
 
 
-def _write_summary(folder: Path, config: dict[str, Any], comparisons: dict[str, Comparison]) -> None:
+def _write_summary(folder: Path, config: dict[str, Any], maps: Maps, comparisons: dict[str, Comparison]) -> None:
     """Stage 5: config.json, metrics.json and summary.txt."""
     _write_json(folder / "config.json", config)
-    _write_json(folder / "metrics.json", {"test_region": config["test_region"], "groups": as_json(comparisons)})
+    coefficients = {name: asdict(baseline) for name, baseline in maps.baselines.items()}
+    content = {"test_region": config["test_region"], "groups": as_json(comparisons), "baselines": coefficients}
+    _write_json(folder / "metrics.json", content)
     (folder / "summary.txt").write_text(table_text(comparisons), encoding="utf-8")
 
 

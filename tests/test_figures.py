@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from port import figures
+from port.baselines import CAUSAL, INTERPOLATION
 from port.errors import OutputError
 from port.evaluation import Maps
 from port.figures import loss_figure, map_figure
@@ -34,7 +35,7 @@ def maps(rows: int, cols: int) -> Maps:
         before=before,
         after=after,
         truth=truth,
-        baseline=(before + after) / 2,
+        baselines={"interpolation": INTERPOLATION, "causal": CAUSAL},
         estimate=estimate,
         valid=valid,
         changes=None,
@@ -59,7 +60,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 def test_loss_curves(validation: float, lines: int, tmp_path: Path, drawn: list[Figure]) -> None:
     """A logarithmic scale with both curves, or one, and both methods' errors."""
     path = tmp_path / "loss.png"
-    loss_figure(path, losses(validation), interpolation_mae=0.095, prediction_mae=0.071)
+    loss_figure(path, losses(validation), mae={"interpolation": 0.095, "prediction": 0.071})
     axes = drawn[0].axes[0]
     assert len(axes.lines) == lines
     assert axes.get_yscale() == "log"
@@ -82,6 +83,18 @@ def test_maps_share_their_scales(rows: int, cols: int, tmp_path: Path, drawn: li
     assert imread(tmp_path / "map.png").shape[1] > 6 * cols
 
 
+@pytest.mark.parametrize(("rows", "cols"), [(20, 50), (40, 30)], ids=["wide", "high"])
+def test_the_best_baseline_is_shown_too(rows: int, cols: int, tmp_path: Path, drawn: list[Figure]) -> None:
+    """Its map and its error beside interpolation's and the prediction's, with the pixels their titles name."""
+    given = maps(rows, cols)
+    map_figure(tmp_path / "map.png", given, best="causal")
+    shown = {axes.get_title(): axes.images[0].get_array() for axes in drawn[0].axes if axes.images}
+    methods = ["interpolation", "causal", "prediction"]
+    assert {*methods, *(f"|error|, {name}" for name in methods)} < set(shown)
+    assert np.array_equal(shown["causal"][1:], given.before[1:])
+    assert np.array_equal(shown["|error|, causal"][1:], np.abs(given.before - given.truth)[1:])
+
+
 def test_unscored_pixels_are_masked_and_explained(tmp_path: Path, drawn: list[Figure]) -> None:
     """The masked row has no colour in any map; a legend says why."""
     map_figure(tmp_path / "map.png", maps(20, 50))
@@ -96,5 +109,5 @@ def test_unscored_pixels_are_masked_and_explained(tmp_path: Path, drawn: list[Fi
 def test_figures_are_not_half_written(tmp_path: Path) -> None:
     """A folder that does not exist is an error that names it."""
     with pytest.raises(OutputError, match=r"cannot write .*loss.png: No such file"):
-        loss_figure(tmp_path / "none" / "loss.png", losses(0.2), interpolation_mae=0.1, prediction_mae=0.1)
+        loss_figure(tmp_path / "none" / "loss.png", losses(0.2), mae={"interpolation": 0.1})
     assert not list(tmp_path.iterdir())
