@@ -116,11 +116,11 @@ def _held(config: pytest.Config, name: str, court: Path) -> Proceedings:
     held = config.stash[PROCEEDINGS]
     if name not in held:
         found = next(w for w in config.stash[WITNESSES] if w.name == name)
-        held[name] = Proceedings(found, court, cases_for(found), lambda text: _tell(config, text))
+        held[name] = Proceedings(found, court, cases_for(found), lambda text: tell(config, text))
     return held[name]
 
 
-def _tell(config: pytest.Config, text: str) -> None:
+def tell(config: pytest.Config, text: str) -> None:
     """Show progress through pytest's capture."""
     with config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
         config.get_terminal_writer().line(text)
