@@ -1,5 +1,6 @@
 """The command line: `python -m port COMMAND`, also installed as `sar2ndvi`; the only file that prints or parses."""
 
+import json
 import os
 import re
 import sys
@@ -15,17 +16,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from port import runs, weights
+from port import audit_table, runs, weights
+from port.audit import Audit, scale_remarks, variant_sources
+from port.audit import audit as audited
 from port.bands import VARIANTS
 from port.baselines import missing_remark
 from port.errors import Sar2NdviError, SettingError
 from port.evaluation import Comparison, compared, read_maps
+from port.files import replacing
+from port.findings import errors, told, warnings
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.prediction import TILE_PX, write_prediction
-from port.recipes import RECIPES, recipe
+from port.recipes import RECIPES, Recipe, recipe
 from port.regions import Region
 from port.scenes import Scene
-from port.stored_scale import scale_remark
 from port.summary import COLUMNS, table_sections
 from port.synthetic import write_synthetic_scene
 
@@ -71,6 +75,7 @@ def train(
     ),
     seed: Annotated[int, typer.Option(min=0, help="Of the synthetic scene, split, start and order.")] = 0,
     first_date: FirstDateOption = 1,
+    force: Annotated[bool, typer.Option("--force", help="Train although the audit finds a sure error.")] = False,
     threads: ThreadsOption = None,
     switches: Mapping[str, Any],
 ) -> None:
@@ -84,6 +89,7 @@ def train(
         first_date=first_date,
         seed=seed,
         out=out_folder,
+        force=force,
     )
     with StageProgress() as progress:
         done = runs.run(settings, progress)
@@ -113,7 +119,7 @@ def predict(
     _use_threads(threads)
     given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
     scene = Scene.open(data, first_date=first_date)
-    _remark(scale_remark(scene, given.recipe))
+    _remark_scale(scene, given.variant, given.recipe)
     with StageProgress() as progress:
         written = write_prediction(
             out_file,
@@ -142,12 +148,56 @@ def evaluate(
     """Compare a prediction, and every baseline, with NDVI at t; regressors are fitted outside the prediction."""
     scene = Scene.open(data, first_date=first_date)
     chosen = recipe(scaling=scaling)
-    _remark(scale_remark(scene, chosen))
+    _remark_scale(scene, "OPTII", chosen)
     maps = read_maps(scene, prediction, chosen.scaling, None if region is None else Region.parse(region))
     _remark(missing_remark(maps.baselines))
     comparisons = compared(maps)
     _print_table(comparisons)
     _last_line(f"{prediction}: compared with {data} on {comparisons['all'].prediction.pixels} pixels of {maps.region}")
+
+
+@app.command()
+@with_switches("scaling")
+def audit(
+    *,
+    data: DataOption,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="F", help="A trained network, whose use of each channel is measured.")
+    ] = None,
+    variant: VariantOption = None,
+    recipe_name: RecipeOption = None,
+    first_date: FirstDateOption = 1,
+    test_region: Annotated[
+        str | None,
+        typer.Option(metavar="R0:R1,C0:C1", help="Where it is measured; default: the lower 40 % of the rows."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shuffles.")] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="F", help="All numbers, as JSON.")] = None,
+    threads: ThreadsOption = None,
+    switches: Mapping[str, Any],
+) -> None:
+    """Say of each channel whether its scale is sound, and what influence it has; exit code 1 on a sure error."""
+    _use_threads(threads)
+    given = None
+    if checkpoint is not None:
+        given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
+    found = audited(
+        Scene.open(data, first_date=first_date),
+        variant=given.variant if given else variant or "SOPTIIp",
+        recipe=given.recipe if given else recipe(recipe_name or "corrected", **switches),
+        network=given.network() if given else None,
+        region=None if test_region is None else Region.parse(test_region),
+        seed=seed,
+    )
+    _print_audit(found)
+    if json_file is not None:
+        with replacing(json_file) as beside:
+            beside.write_text(json.dumps(audit_table.as_json(found), indent=2) + "\n", encoding="utf-8")
+    sure, others = (
+        len({finding.id for finding in kind}) for kind in (errors(found.findings), warnings(found.findings))
+    )
+    _last_line(f"{data}: {sure or 'no'} sure error{'s' * (sure != 1)}, {others or 'no'} warning{'s' * (others != 1)}")
+    raise typer.Exit(1 if sure else 0)
 
 
 @app.command()
@@ -254,6 +304,35 @@ def _print_table(comparisons: Mapping[str, Comparison]) -> None:
             table.add_row(*row)
         table.add_section()
     out.print(table)
+
+
+def _print_audit(found: Audit) -> None:
+    """What is stored, what the network makes of it, and a line for each finding."""
+    fed = [*audit_table.FED_COLUMNS]
+    title = f"Fed to variant {found.variant}: scaling {found.recipe.scaling} (recipe {found.recipe.name})"
+    if found.mae is not None:
+        fed.append(audit_table.INFLUENCE_COLUMN)
+        title += f"\nMAE {found.mae:.4f} in {found.region}"
+    tables = (
+        (f"Stored in {found.scene.name}", audit_table.STORED_COLUMNS, audit_table.stored_rows(found)),
+        (title, fed, audit_table.fed_rows(found)),
+    )
+    for heading, columns, rows in tables:
+        table = Table(title=heading, box=SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(column, justify="left" if column in columns[:2] else "right", no_wrap=True)
+        for row in rows:
+            table.add_row(*row)
+        out.print(table)
+    for kind, style in ((errors(found.findings), "red"), (warnings(found.findings), "yellow")):
+        for text in told(kind):
+            _plain(out, f"{kind[0].severity} {text}", style=style)
+
+
+def _remark_scale(scene: Scene, variant: str, recipe: Recipe) -> None:
+    """What is surely wrong in the files that a variant uses."""
+    for text in scale_remarks(scene, variant=variant, recipe=recipe, sources=variant_sources(variant)):
+        _remark(text)
 
 
 def _remark(text: str) -> None:
