@@ -46,13 +46,13 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_train_ends_in_what_and_where(port: object, synthetic_folder: Path, tmp_path: Path) -> None:
-    """Progress by stages, a table of both methods, and a last line that names the folder and its files."""
+    """Progress by stages, a table of all methods, and a last line that names the folder and its files."""
     code, out, err = port(*TRAIN, "--data", synthetic_folder, "--variant", "SOPTII", "--seed", 3)
     assert code == 0
     assert [word for word in ("train", "predict", "evaluate", "baseline", "summary", "figures") if word in err] == [
         "train", "predict", "evaluate", "baseline", "summary", "figures",
     ]  # fmt: skip
-    assert re.search(r"interpolation.*\n.*prediction.*\n.*gain %", out)
+    assert re.search(r"interpolation.*\n.*causal.*\n(.*\n)*.*prediction.*\n.*gain over interpolation", out)
     folder, files = out.splitlines()[-1].split(": ")
     assert (tmp_path / folder).is_dir()
     assert sorted(path.name for path in (tmp_path / folder).iterdir()) == files.split(", ")

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import rasterio
 from safetensors.torch import load_file
 
 from port import run_folders, runs
+from port.baselines import baselines
 from port.errors import OutputError, PatchError, RegionError, Sar2NdviError, SceneError, SettingError
 from port.evaluation import read_maps
 from port.rasters import ungeoreferenced
@@ -103,11 +106,20 @@ def test_metrics_are_those_of_the_geotiff(finished: tuple[Run, Listener], synthe
     assert abs(found["mae"] - np.abs(pixels - truth)[scored].mean()) < 1e-6
 
 
-def test_summary_has_both_methods_and_each_kind(finished: tuple[Run, Listener]) -> None:
-    """Interpolation, prediction and gain for all, harvested, sown and stable pixels."""
-    words = (finished[0].folder / "summary.txt").read_text().split()
-    assert [words.count(word) for word in ("interpolation", "prediction", "gain")] == [4, 4, 4]
-    assert {"all", "harvested", "sown", "stable"} <= set(words)
+def test_summary_has_all_methods_and_each_kind(finished: tuple[Run, Listener]) -> None:
+    """Five baselines, the prediction, and its gain over interpolation, for all, harvested, sown and stable pixels."""
+    lines = (finished[0].folder / "summary.txt").read_text().splitlines()
+    methods = [re.split(" {2,}", line)[1] for line in lines[1:]]
+    names = ["interpolation", "causal", "time-weighted", "regressor F-", "regressor F-F+", "prediction"]
+    assert [methods.count(name) for name in (*names, "gain over interpolation")] == [4] * 7
+    assert {"all", "harvested", "sown", "stable"} <= {line.split()[0] for line in lines}
+
+
+def test_regressors_are_those_of_the_training_pixels(finished: tuple[Run, Listener], synthetic_scene: Scene) -> None:
+    """Their coefficients stand in metrics.json: fitted outside the test region."""
+    told = json.loads((finished[0].folder / "metrics.json").read_text())["baselines"]
+    expected = baselines(synthetic_scene, "per-channel", kept=TEST_REGION)
+    assert told == {name: asdict(baseline) for name, baseline in expected.items()}
 
 
 def test_a_seed_gives_one_result(finished: tuple[Run, Listener], synthetic_folder: Path, tmp_path: Path) -> None:
