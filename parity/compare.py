@@ -1,18 +1,17 @@
 """The verdict: two traces side by side, stage by stage, each error as a share of its bound."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from parity import bounds, reference
 from parity.coverage import branches, check_coverage
-from parity.findings import Check, Finding, Verdict, measure, require_shape, worst
-from parity.graph import Node
+from parity.findings import Check, Finding, Verdict, worst
 from parity.integrity import ROOMS, check_pair
+from parity.stages import judge_stages
 from parity.trace import Record
-from parity.trajectories import judge_trajectory, true_trajectory
+from parity.trajectories import true_trajectory
 
 BLAMING = (Check.GIVEN, Check.FORCED, Check.OWN_INPUT)
 """Checks in which a stage stands alone, so that a failure is its own and not an earlier stage's."""
@@ -70,8 +69,8 @@ def compare(
     Args:
         legacy: the witness's trace.
         port: the port's trace; with `forced/*` entries every stage is judged on the legacy's own inputs as well.
-        request: the request both should come from, when at hand.
-        truth: the trajectory in float64 (`reference.trajectory`); computed when not at hand.
+        request: the request both should come from, when at hand; what is given is compared with it.
+        truth: the trajectory in float64 (`parity.steps`); computed when not at hand.
         rooms: where the code that should have run stands.
         same_side: whether two witnesses, not the original and its port, are compared.
     """
@@ -80,9 +79,7 @@ def compare(
         return Comparison(_without_arrays(legacy), _without_arrays(port), tuple(doubts), {})
     if truth is None:
         truth = true_trajectory(legacy)
-    errors: dict[str, np.ndarray] = {}
-    findings = [*_stage_findings(legacy, port, errors)]
-    findings += judge_trajectory(legacy, port, truth=truth, errors=errors)
+    findings = [*judge_stages(legacy, port, request=request, truth=truth)]
     coverage = branches(legacy)
     findings += check_coverage(coverage)
     if not any(finding.elements for finding in findings):
@@ -92,45 +89,3 @@ def compare(
 
 def _without_arrays(trace: Record) -> Record:
     return Record(trace.path, trace.manifest, {}, trace.sha256)
-
-
-def _stage_findings(legacy: Record, port: Record, errors: dict[str, np.ndarray]) -> Iterator[Finding]:
-    """Each computed stage: the legacy against the reference, the port against the legacy, alone and free-running.
-
-    `errors` is filled, stage by stage, with what the free-running sides may differ by.
-    """
-    for node in legacy.graph:
-        expected, actual = legacy[node.stage], port[node.stage]
-        if node.operation == "given":
-            errors[node.stage] = np.zeros(expected.shape)
-            yield measure(node.stage, Check.GIVEN, expected=expected, actual=actual, bound=errors[node.stage])
-        elif node.operation != "trajectory":
-            yield from _alone(node, legacy, port)
-            errors[node.stage] = bounds.free_running(node, legacy.arrays, port.arrays, errors, legacy.dtype)
-            allowed = _semantic_or(errors[node.stage], expected)
-            yield measure(node.stage, Check.FREE, expected=expected, actual=actual, bound=allowed)
-
-
-def _semantic_or(bound: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """In float64 what the same meaning allows; 0 stays 0, and float32 has its derived bound."""
-    return bounds.semantic(expected) if expected.dtype == np.float64 and bound.any() else bound
-
-
-def _alone(node: Node, legacy: Record, port: Record) -> Iterator[Finding]:
-    """One stage on inputs that both sides share, so that earlier stages cannot be to blame."""
-    expected = legacy[node.stage]
-    opinion = reference.compute(node, legacy.arrays)
-    require_shape(node.stage, recorded=expected, computed=opinion)
-    allowed = bounds.rounding(node, legacy.arrays, legacy.dtype)
-    yield measure(node.stage, Check.REFERENCE, expected=_as_float64(expected), actual=opinion, bound=allowed)
-    forced = port.forced.get(node.stage)
-    if forced is not None:
-        yield measure(node.stage, Check.FORCED, expected=expected, actual=forced, bound=allowed)
-    else:
-        own = reference.compute(node, port.arrays)
-        allowed = bounds.rounding(node, port.arrays, port.dtype)
-        yield measure(node.stage, Check.OWN_INPUT, expected=own, actual=_as_float64(port[node.stage]), bound=allowed)
-
-
-def _as_float64(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float64)

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from parity.data_operations import covered_pixels, patch_grid
 from parity.findings import Check, Finding, Verdict
+from parity.graph import Node
+from parity.steps import VALIDATION
 from parity.trace import Record
 
 Branches = Mapping[str, int]
@@ -14,8 +17,10 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
     """For each stage with branches, how many elements took each.
 
     A rectifier has negative and positive pre-activations; its gradient also those exactly 0 that a gradient reaches;
-    the absolute error falls on either side of 0 or is a tie; a patch list may leave an incomplete last batch.
+    the absolute error falls on either side of 0 or, where its gradient is used, is a tie; a patch is kept or refused by
+    one mask alone; a mask leaves pixels out; a patch list may leave an incomplete last batch.
     """
+    differentiated = {node.inputs for node in trace.graph if node.operation == "mean_absolute_error_gradient"}
     found: dict[str, dict[str, int]] = {}
     for node in trace.graph:
         inputs = [trace[name] for name in node.inputs]
@@ -26,14 +31,40 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
                 found[node.stage] = {"zero with a gradient": int(((inputs[0] == 0) & (inputs[1] != 0)).sum())}
             case "mean_absolute_error":
                 difference = inputs[0].astype(np.float64) - inputs[1]
-                found[node.stage] = _signs(difference, "below", "above") | {"tie": int((difference == 0).sum())}
-    training = trace.manifest.get("training")
+                found[node.stage] = _signs(difference, "below", "above")
+                if node.inputs in differentiated:
+                    found[node.stage]["tie"] = int((difference == 0).sum())
+            case "clear_patches":
+                found[node.stage] = _refusals(node, inputs)
+            case "masked":
+                kept = int((inputs[1] != 0).sum())
+                found[node.stage] = {"kept": kept, "left out": inputs[1].size - kept}
+    return found | _batches(trace)
+
+
+def _refusals(node: Node, masks: list[np.ndarray]) -> dict[str, int]:
+    """Patches on the grid that are kept, and those that just one of the masks refuses."""
+    rows, cols = patch_grid(masks[0], **node.attributes)
+    side = node.attributes["side"]
+    refused = np.stack([covered_pixels(mask, rows, cols, side) > 0 for mask in masks])
+    alone = refused & (refused.sum(axis=0) == 1)
+    kept = int((~refused.any(axis=0)).sum())
+    return {"kept": kept} | {f"only {name}": int(one.sum()) for name, one in zip(node.inputs, alone, strict=True)}
+
+
+def _batches(trace: Record) -> dict[str, dict[str, int]]:
+    """How the lists of patches go into batches."""
+    training = trace.manifest.get("training") or {}
+    found: dict[str, dict[str, int]] = {}
     if training and "patches/raw" in trace.arrays:
-        patches = len(trace["patches/raw"])
         found["loss/curve"] = {
-            "incomplete last batch": patches % training["batch_size"],
+            "incomplete last batch": len(trace["patches/raw"]) % training["batch_size"],
             "second pass over the list": max(0, training["steps"] - training["batches"]),
         }
+    for node in trace.graph:
+        if node.operation == "trajectory" and node.attributes["of"] == "validation":
+            left = len(trace[VALIDATION["patches/raw"]]) % training["batch_size"]
+            found[node.stage] = {"incomplete last batch": left}
     return found
 
 

@@ -71,7 +71,15 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     )
 
 
-def measure(stage: str, check: Check, *, expected: np.ndarray, actual: np.ndarray, bound: np.ndarray) -> Finding:
+def measure(
+    stage: str,
+    check: Check,
+    *,
+    expected: np.ndarray,
+    actual: np.ndarray,
+    bound: np.ndarray,
+    meant_constant: bool = False,
+) -> Finding:
     """Compare two arrays element by element; NaN and infinity on either side fail, so does another shape or dtype.
 
     Args:
@@ -80,6 +88,7 @@ def measure(stage: str, check: Check, *, expected: np.ndarray, actual: np.ndarra
         expected: the legacy's, or the reference's, values.
         actual: the port's values.
         bound: largest allowed |actual - expected| per element, same shape.
+        meant_constant: whether one number everywhere is what the stage is for, and so no sign of a dead one.
     """
     if (expected.shape, expected.dtype) != (actual.shape, actual.dtype):
         message = f"{stage}: legacy is {kind(expected)}, port is {kind(actual)}"
@@ -93,7 +102,7 @@ def measure(stage: str, check: Check, *, expected: np.ndarray, actual: np.ndarra
     share = _shares(error, bound)
     over = int((~(error <= bound)).sum())  # a bound that is NaN allows nothing
     largest = float(share.max(initial=0.0))
-    sound = Verdict.VACUOUS if _proves_nothing(expected, bound) else Verdict.PASS
+    sound = Verdict.VACUOUS if not meant_constant and _proves_nothing(expected, bound) else Verdict.PASS
     message = _message(stage, expected, actual, share, over) if error.size else f"{stage}: no elements"
     return Finding(stage, check, Verdict.FAIL if over else sound, message, largest, int(error.size))
 

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from parity.errors import TraceError
 from parity.findings import Check, Finding, Verdict, kind
+from parity.reference import entry_dtype
 from parity.trace import FORCED, Record, code_sha256
+from parity.training import Training
 
 ROOMS = Path(__file__).resolve().parent.parent
 """Where the rooms `legacy` and `port` stand, whose code a trace must come from."""
@@ -30,6 +33,7 @@ def check_pair(
     return [
         *_same_request(legacy, port, request),
         *_told_dtype(legacy),
+        *_told_training(legacy),
         *_two_sides(legacy, port, same_side),
         *_separate_processes(legacy, port),
         *(finding for side in (legacy, port) for finding in _fresh_code(side, rooms)),
@@ -65,15 +69,26 @@ def _first_difference(legacy: Any, port: Any) -> str:
 
 
 def _told_dtype(legacy: Record) -> Iterator[Finding]:
-    """Bounds follow from the manifest's dtype, so the legacy's numbers must have it; the port's are held to those."""
+    """Bounds follow from the dtype that the manifest, or the stage, tells: the legacy's numbers must have it."""
     told = legacy.manifest.get("dtype")
     if told not in ("float32", "float64"):
         yield _fail("dtype", f"{legacy.path} tells {told!r}, expected float32 or float64")
         return
+    own = {node.stage: entry_dtype(node) for node in legacy.graph}
     for name, array in legacy.arrays.items():
-        if array.dtype.kind == "f" and array.dtype != told:
-            yield _fail("dtype", f"{legacy.path} tells {told}, its entry {name} is {array.dtype}")
+        expected = own.get(name) or (told if array.dtype.kind == "f" else array.dtype.name)
+        if array.dtype.name != expected:
+            yield _fail("dtype", f"{legacy.path} tells {expected}, its entry {name} is {array.dtype}")
             return
+
+
+def _told_training(legacy: Record) -> Iterator[Finding]:
+    """What comes after training steps can be judged only if the manifest tells the training."""
+    if legacy.manifest.get("training") or any(node.operation == "trajectory" for node in legacy.graph):
+        try:
+            Training.from_manifest(legacy.manifest, where=str(legacy.path))
+        except TraceError as error:
+            yield _fail("training", str(error))
 
 
 def _two_sides(legacy: Record, port: Record, same_side: bool) -> Iterator[Finding]:

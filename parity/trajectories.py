@@ -3,7 +3,8 @@
 In float64 both sides and the reference agree to 1e-12 of each tensor's maximum, or to what one rounding explains where
 opposite gradients have cancelled and only their rounding is left. In float32 rounding grows with every gate that flips,
 so a run is judged as a whole: the port may be no farther from the float64 truth than twice the original's own float32
-run, distance being the Euclidean one over all parameters at a step, or over the loss curve.
+run, distance being the Euclidean one over all parameters at a step, or over the loss curve, or over
+the means of losses that stand together.
 
 Two things are never held against a port. A distance that one rounding explains: of one gradient and of the sum of k
 updates in a weight, of the same gradient at every step in a velocity, of each loss in the curve. And the original's
@@ -13,14 +14,15 @@ its own, whose gradients err by a sixth of their bound (one standard deviation),
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from parity import bounds, reference
+from parity import bounds
 from parity.findings import Check, Finding, Verdict, measure, require_shape
 from parity.graph import Node
+from parity.steps import parameters, trajectory
 from parity.trace import Record
+from parity.training import Training
 
 FACTOR = 2.0
 """How many times as far from the truth as a sound float32 run the port's may be."""
@@ -36,10 +38,12 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
     Args:
         legacy: the witness's trace.
         port: the port's trace.
-        truth: the same stages in float64 (`reference.trajectory`).
+        truth: the same stages in float64 (`parity.steps`).
         errors: what the loss and the first step's gradients may err by (`bounds.free_running`), by stage.
     """
     nodes = [node for node in legacy.graph if node.operation == "trajectory"]
+    if not nodes:
+        return
     for node in nodes:
         require_shape(node.stage, recorded=legacy[node.stage], computed=truth[node.stage])
     rounded = _Rounded(legacy, truth, errors)
@@ -58,10 +62,10 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
 
 def true_trajectory(trace: Record, dtype: str = "float64", disturbance: Values | None = None) -> dict[str, np.ndarray]:
     """The judge's own run of a trace's many steps; empty when it has none."""
-    given = {node.stage: trace[node.stage] for node in trace.graph if node.operation == "given"}
     if not any(node.operation == "trajectory" for node in trace.graph):
         return {}
-    return reference.trajectory(trace.graph, given, trace.manifest["training"], dtype, disturbance)
+    training = Training.from_manifest(trace.manifest, where=str(trace.path))
+    return trajectory(trace.graph, trace.arrays, training, dtype, disturbance)
 
 
 def _semantic(
@@ -79,9 +83,11 @@ def _sound(stage: str, expected: np.ndarray, actual: np.ndarray) -> Finding:
 
 
 def _group(node: Node) -> str:
-    """The losses together; else the velocities, or the weights, of a step."""
-    kind = str(node.attributes["of"]).partition("/")[0]
-    return "loss/curve" if kind == "loss" else f"step/{node.attributes['step']:04d}/{kind}"
+    """The batches' losses together; the means of losses each alone; else the velocities, or the weights, of a step."""
+    of = str(node.attributes["of"])
+    if of == "loss":
+        return "loss/curve"
+    return node.stage.removesuffix("/" + of.partition("/")[2])
 
 
 def _norm(values: Values, members: list[Node], truth: Values | None = None) -> float:
@@ -95,13 +101,12 @@ class _Rounded:
 
     def __init__(self, legacy: Record, truth: Values, errors: Values) -> None:
         self._legacy, self._truth, self._errors = legacy, truth, errors
-        self._training: Mapping[str, Any] = legacy.manifest["training"]
+        self._training = Training.from_manifest(legacy.manifest, where=str(legacy.path))
 
     @cached_property
     def _own_runs(self) -> list[dict[str, np.ndarray]]:
         """Sound runs of the judge's, made only when needed: each gradient errs by its rounding, the same every step."""
-        given = [node.stage for node in self._legacy.graph if node.operation == "given"]
-        gradients = [name.replace("weight/", "grad/", 1) for name in given if name.startswith("weight/")]
+        gradients = parameters(self._legacy.graph).values()
         runs = []
         for seed in range(OWN_RUNS):
             normal = np.random.default_rng(seed).standard_normal
@@ -134,13 +139,23 @@ class _Rounded:
         match kind:
             case "loss":
                 return np.broadcast_to(self._errors["loss"], truth.shape)
+            case "epochs" | "validation":  # a mean of losses, and its own sum
+                return np.asarray(self._errors["loss"] + self._round_off(self._training.batches) * truth)
             case "velocity":
-                kept = 1 / (1 - self._training["momentum"])
-                return np.asarray(self._training["learning_rate"] * kept * self._errors[f"grad/{parameter}"])
+                kept = 1 / (1 - self._training.momentum)
+                return np.asarray(self._velocity_rate * kept * self._errors[f"grad/{parameter}"])
             case _:
-                factor = bounds.sum_factor(node.attributes["step"])
-                summed = factor * bounds.unit_roundoff(self._legacy.dtype) * truth
-                return np.asarray(summed + self._training["learning_rate"] * self._errors[f"grad/{parameter}"])
+                summed = self._round_off(node.attributes["step"]) * truth
+                return np.asarray(summed + self._training.largest_rate * self._errors[f"grad/{parameter}"])
+
+    def _round_off(self, terms: int) -> float:
+        """What a sum of so many terms may err by, relative to it."""
+        return bounds.sum_factor(terms) * bounds.unit_roundoff(self._legacy.dtype)
+
+    @property
+    def _velocity_rate(self) -> float:
+        """What a velocity holds of each gradient, by the form of momentum."""
+        return self._training.largest_rate if self._training.momentum_form == "lasagne" else 1.0
 
 
 def _verdict(share: float, allowed_below_size: bool) -> Verdict:

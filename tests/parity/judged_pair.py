@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from parity import reference
+from parity import reference, steps
 from parity.compare import Comparison, compare
 from parity.findings import Check, Finding
 from parity.graph import Graph, Node
 from parity.trace import code_sha256, read_request, read_trace, write_request, write_trace
+from parity.training import Training
 
 Entries = dict[str, np.ndarray]
 DIVISOR = 1000.0
 CHANNELS = (2, 0)
 TRAINING = {"steps": 4, "recorded": [1, 4], "batch_size": 2, "batches": 2, "learning_rate": 0.005, "momentum": 0.9}
+TOLD = Training.from_manifest({"training": TRAINING}, where="here")
 PARAMETERS = ("conv1/W", "conv1/b", "conv2/W", "conv2/b")
 FORWARD = [
     Node("batch/raw", "rows", ("patches/raw",), {"start": 0, "stop": 2}),
@@ -97,7 +99,7 @@ def run(nodes: Sequence[Node], given: Mapping[str, np.ndarray], dtype: str, *, w
         elif node.operation != "trajectory":
             values[node.stage] = reference.compute(node, values).astype(dtype)
     if any(node.operation == "trajectory" for node in nodes):
-        truth = reference.trajectory(Graph(tuple(nodes)), given, TRAINING)
+        truth = steps.trajectory(Graph(tuple(nodes)), given, TOLD)
         values |= {node.stage: truth[node.stage].astype(dtype) for node in nodes if node.operation == "trajectory"}
     return {node.stage: values[node.stage] for node in nodes}
 
@@ -119,15 +121,22 @@ class Pair:
     port: Side
     request: Path = field(init=False)
 
+    given: Entries = field(default_factory=given_entries)
+
     def __post_init__(self) -> None:
         """Write the request and two rooms whose code is what the traces tell."""
         self.request = self.folder / "request.npz"
-        write_request(self.request, {"dtype": self.legacy.manifest["dtype"]}, given_entries())
         for side in (self.legacy, self.port):
             room = self.rooms / side.manifest["side"]
             room.mkdir(parents=True)
             (room / "network.py").write_text(f"# {side.manifest['side']}\n", encoding="utf-8")
             side.manifest["code_sha256"] = code_sha256(room)
+        self.ask(self.given)
+
+    def ask(self, given: Entries) -> None:
+        """Write the request, and tell it in both traces."""
+        write_request(self.request, {"dtype": self.legacy.manifest["dtype"]}, given)
+        for side in (self.legacy, self.port):
             side.manifest["request_sha256"] = read_request(self.request).sha256
 
     @property
@@ -153,6 +162,12 @@ class Pair:
         """Change one entry of the port's trace, or of both, after it was computed."""
         for side in (self.legacy, self.port) if both else (self.port,):
             side.arrays[stage] = change(side.arrays[stage].copy())
+
+    def give(self, stage: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Change one entry of the request, and of both traces, which hold it."""
+        self.given = self.given | {stage: change(self.given[stage].copy())}
+        self.ask(self.given)
+        self.spoil(stage, change, both=True)
 
 
 MakePair = Callable[..., Pair]

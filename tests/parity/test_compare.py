@@ -95,6 +95,37 @@ def test_given_that_differs_is_blamed(make: MakePair, stage: str, dtype: str) ->
     assert blamed(pair.judge()) == stage
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("stage", [node.stage for node in GIVEN])
+def test_given_that_is_not_the_requests_is_blamed(make: MakePair, stage: str, dtype: str) -> None:
+    """Two sides that hold the same wrong bit in what was given are told what the request gives."""
+    pair = make(dtype=dtype, nodes=tuple(GIVEN))
+    pair.spoil(stage, one_becomes(0.123), both=True)
+    comparison = pair.judge()
+    assert blamed(comparison) == stage
+    found = finding(comparison, stage, Check.GIVEN)
+    size = pair.given[stage].size
+    told = repr(float(pair.given[stage].flat[-1])), repr(float(np.dtype(dtype).type(0.123)))
+    assert f"1 of {size} are not the request's; first at (" in found.message
+    assert found.message.endswith("request {}, both sides {}".format(*told))
+
+
+def test_given_of_another_shape_than_the_requests_is_blamed(make: MakePair) -> None:
+    """Both shapes are told."""
+    pair = make(nodes=tuple(GIVEN))
+    pair.spoil("patches/raw", lambda patches: patches[:4], both=True)
+    found = finding(pair.judge(), "patches/raw", Check.GIVEN)
+    told = "the request gives (5, 3, 8, 7) float64, both sides hold (4, 3, 8, 7) float64"
+    assert (found.verdict, found.message) == (Verdict.FAIL, f"patches/raw: {told}")
+
+
+def test_given_that_the_request_lacks_is_blamed(make: MakePair) -> None:
+    """Nothing counts as given that the request does not hold."""
+    pair = make(nodes=tuple(GIVEN))
+    pair.ask({name: value for name, value in pair.given.items() if name != "targets/raw"})
+    assert "the request lacks it" in finding(pair.judge(), "targets/raw", Check.GIVEN).message
+
+
 @ALL
 def test_nan_on_the_port_fails(pair: Pair, stage: str) -> None:
     """One NaN fails its stage, whatever the stage is."""
@@ -208,7 +239,7 @@ def test_comparison_keeps_no_arrays(pair: Pair) -> None:
 def test_zeros_are_vacuous(make: MakePair) -> None:
     """Weights that are all zero on both sides equal each other, and prove nothing: exit code 2."""
     pair = make(nodes=tuple(GIVEN))
-    pair.spoil("weight/conv1/W", lambda weights: 0 * weights, both=True)
+    pair.give("weight/conv1/W", lambda weights: 0 * weights)
     comparison = pair.judge()
     assert (comparison.verdict, comparison.verdict.exit_code) == (Verdict.VACUOUS, 2)
     assert comparison.first_bad is None
@@ -217,8 +248,8 @@ def test_zeros_are_vacuous(make: MakePair) -> None:
 def test_branch_that_was_not_reached_does_not_pass(make: MakePair) -> None:
     """Four patches in batches of two leave no incomplete one: exit code 2."""
     pair = make()
-    pair.spoil("patches/raw", lambda patches: patches[:4], both=True)
-    pair.spoil("targets/raw", lambda targets: targets[:4], both=True)
+    pair.give("patches/raw", lambda patches: patches[:4])
+    pair.give("targets/raw", lambda targets: targets[:4])
     comparison = pair.judge()
     assert (comparison.verdict, comparison.verdict.exit_code) == (Verdict.NOT_EXERCISED, 2)
     assert finding(comparison, "loss/curve", Check.COVERAGE).message.endswith("; never incomplete last batch")

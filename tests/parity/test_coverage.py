@@ -1,5 +1,6 @@
 """A probe set is told which branches it reached, and does not pass for those that it did not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from parity.trace import Record, read_trace
 RECTIFY = Node("conv1/out", "rectify", ("conv1/pre",))
 GRADIENT = Node("grad/conv1/pre", "rectify_gradient", ("conv1/pre", "grad/conv1/out"), {"at_zero": 0.5})
 LOSS = Node("loss", "mean_absolute_error", ("output", "target"))
+SIGN = Node("grad/output", "mean_absolute_error_gradient", ("output", "target"))
 
 
-def reached(node: Node, *inputs: list[float]) -> dict[str, int]:
-    """The branches of one stage with these inputs."""
+def reached(node: Node, *inputs: list, later: Sequence[Node] = ()) -> dict[str, int]:
+    """The branches of one stage with these inputs, and with other stages after it."""
     arrays = {name: np.array(values) for name, values in zip(node.inputs, inputs, strict=True)}
-    graph = [*(Node(name, "given") for name in node.inputs), node]
+    graph = [*(Node(name, "given") for name in node.inputs), node, *later]
     manifest = {"graph": [each.as_json() for each in graph]}
     return branches(Record(Path("t.npz"), manifest, arrays, ""))[node.stage]
 
@@ -43,7 +45,34 @@ def test_gate_at_zero_counts_where_a_gradient_reaches_it() -> None:
 
 def test_loss_falls_on_either_side_or_ties() -> None:
     """Predictions below, above and equal to their targets."""
-    assert reached(LOSS, [1, 2, 3, 3], [2, 2, 1, 1]) == {"below": 1, "above": 2, "tie": 1}
+    assert reached(LOSS, [1, 2, 3, 3], [2, 2, 1, 1], later=[SIGN]) == {"below": 1, "above": 2, "tie": 1}
+
+
+def test_tie_is_no_branch_without_a_gradient() -> None:
+    """A mean of magnitudes alone does nothing else at 0."""
+    assert reached(LOSS, [1, 2, 3, 3], [2, 2, 1, 1]) == {"below": 1, "above": 2}
+
+
+def test_patches_are_kept_or_refused_by_one_mask_alone() -> None:
+    """Of seven corners three are kept, three touch one mask only, and one touches both."""
+    node = Node("patches/index", "clear_patches", ("mask/001", "mask/002"), {"side": 2, "stride": 1, "origin": 0})
+    first, second = [0, 0, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 0, 0]
+    expected = {"kept": 3, "only mask/001": 1, "only mask/002": 2}
+    assert reached(node, [first, first], [second, second]) == expected
+
+
+def test_mask_keeps_pixels_and_leaves_some_out() -> None:
+    """Three of four are scored."""
+    node = Node("metrics/estimate", "masked", ("predict/output", "metrics/valid"))
+    assert reached(node, [[[[1, 2], [3, 4]]]], [[1, 0], [1, 1]]) == {"kept": 3, "left out": 1}
+
+
+def test_validation_has_a_remainder() -> None:
+    """Seven patches in batches of two leave one."""
+    nodes = [Node("validation/raw", "given"), Node("loss/validation", "trajectory", (), {"of": "validation"})]
+    manifest = {"graph": [node.as_json() for node in nodes], "training": {"batch_size": 2, "batches": 2, "steps": 4}}
+    found = branches(Record(Path("t.npz"), manifest, {"validation/raw": np.zeros((7, 1, 1, 1))}, ""))
+    assert found == {"loss/validation": {"incomplete last batch": 1}}
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,38 @@ def test_another_network_is_a_doubt(pair: Pair, field: str, value: object, told:
     assert told in blamed(pair)
 
 
+TRAINING_FIELDS = ("steps", "batch_size", "batches", "learning_rate", "momentum")
+
+
+@pytest.mark.parametrize("field", TRAINING_FIELDS)
+def test_training_that_lacks_a_field_is_a_doubt(pair: Pair, field: str) -> None:
+    """Two sides that agree on a training which cannot be followed are not compared; the field is named."""
+    for side in (pair.legacy, pair.port):
+        side.manifest["training"] = {k: v for k, v in side.manifest["training"].items() if k != field}
+    assert f"the manifest's training lacks '{field}'; record it again" in blamed(pair)
+
+
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [
+        (None, "it is None, expected an object"),
+        ([], "it is [], expected an object"),
+        ({"steps": 0}, "steps is 0, expected a whole number from 1 on"),
+        ({"batches": 1.5}, "batches is 1.5, expected a whole number from 1 on"),
+        ({"batch_size": True}, "batch_size is True, expected"),
+        ({"momentum": "much"}, "could not convert string to float"),
+        ({"rate_changes": [3]}, "cannot unpack"),
+        ({"momentum_form": "nesterov"}, "momentum_form is 'nesterov', expected one of lasagne, torch"),
+    ],
+    ids=str,
+)
+def test_malformed_training_is_a_doubt(pair: Pair, training: dict | list | None, told: str) -> None:
+    """So are two that agree on nonsense."""
+    for side in (pair.legacy, pair.port):
+        side.manifest["training"] = side.manifest["training"] | training if isinstance(training, dict) else training
+    assert told in blamed(pair)
+
+
 def test_another_dtype_in_the_manifest_is_a_doubt(pair: Pair) -> None:
     """A side that tells another type has done another run."""
     pair.port.manifest["dtype"] = "float32"
@@ -253,7 +285,7 @@ def test_no_stage_at_all_is_a_doubt(make: MakePair) -> None:
 def test_stages_without_numbers_fail(make: MakePair) -> None:
     """A graph whose entries hold no number compares nothing, and that is a failure."""
     pair = make(nodes=(Node("patches/raw", "given"),))
-    pair.spoil("patches/raw", lambda patches: patches[:0], both=True)
+    pair.give("patches/raw", lambda patches: patches[:0])
     comparison = pair.judge()
     assert comparison.verdict is Verdict.FAIL
     assert [finding.message for finding in comparison.findings if finding.verdict is Verdict.FAIL] == [

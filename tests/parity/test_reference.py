@@ -10,11 +10,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from judged_pair import NODES, PARAMETERS, TRAINING, given_entries
+from judged_pair import NODES, PARAMETERS, TOLD, given_entries
 
-from parity import reference
+from parity import operations, reference, steps
 from parity.errors import ParityError
 from parity.graph import Graph, Node
+from parity.training import Training
 
 STEP = 1 / 64
 SHAPES = {
@@ -63,7 +64,7 @@ def test_convolution_is_that_of_nested_loops(layer) -> None:
     expected = np.zeros(delta.shape) + b[:, None, None]
     for out, weight, pixel in terms(images, W):
         expected[out] += W[weight] * images[pixel]
-    assert np.array_equal(reference.convolution_valid(images, W, b), expected)
+    assert np.array_equal(operations.convolution_valid(images, W, b), expected)
 
 
 def test_gradient_of_weights_is_that_of_nested_loops(layer) -> None:
@@ -72,7 +73,7 @@ def test_gradient_of_weights_is_that_of_nested_loops(layer) -> None:
     expected = np.zeros(W.shape)
     for out, weight, pixel in terms(images, W):
         expected[weight] += delta[out] * images[pixel]
-    assert np.array_equal(reference.convolution_valid_gradient_weights(images, delta), expected)
+    assert np.array_equal(operations.convolution_valid_gradient_weights(images, delta), expected)
 
 
 def test_gradient_of_input_is_that_of_nested_loops(layer) -> None:
@@ -81,28 +82,28 @@ def test_gradient_of_input_is_that_of_nested_loops(layer) -> None:
     expected = np.zeros(images.shape)
     for out, weight, pixel in terms(images, W):
         expected[pixel] += W[weight] * delta[out]
-    assert np.array_equal(reference.convolution_valid_gradient_input(W, delta), expected)
+    assert np.array_equal(operations.convolution_valid_gradient_input(W, delta), expected)
 
 
 def test_gradient_of_weights_is_the_difference(layer) -> None:
     """The gradient is what the convolution changes by when a weight does."""
     images, W, b, delta = layer
-    expected = differences(lambda moved: reference.convolution_valid(images, moved, b), W, delta)
-    assert np.array_equal(reference.convolution_valid_gradient_weights(images, delta), expected)
+    expected = differences(lambda moved: operations.convolution_valid(images, moved, b), W, delta)
+    assert np.array_equal(operations.convolution_valid_gradient_weights(images, delta), expected)
 
 
 def test_gradient_of_input_is_the_difference(layer) -> None:
     """The gradient is what the convolution changes by when a pixel does."""
     images, W, b, delta = layer
-    expected = differences(lambda moved: reference.convolution_valid(moved, W, b), images, delta)
-    assert np.array_equal(reference.convolution_valid_gradient_input(W, delta), expected)
+    expected = differences(lambda moved: operations.convolution_valid(moved, W, b), images, delta)
+    assert np.array_equal(operations.convolution_valid_gradient_input(W, delta), expected)
 
 
 def test_gradient_of_bias_is_the_difference(layer) -> None:
     """The gradient is what the convolution changes by when a bias does."""
     images, W, b, delta = layer
-    expected = differences(lambda moved: reference.convolution_valid(images, W, moved), b, delta)
-    assert np.array_equal(reference.bias_gradient(delta), expected)
+    expected = differences(lambda moved: operations.convolution_valid(images, W, moved), b, delta)
+    assert np.array_equal(operations.bias_gradient(delta), expected)
 
 
 def test_convolution_flips_its_filter() -> None:
@@ -110,7 +111,7 @@ def test_convolution_flips_its_filter() -> None:
     impulse = np.zeros((1, 1, 5, 3))
     impulse[0, 0, 2, 1] = 1
     W = np.arange(6.0).reshape(1, 1, 3, 2)
-    assert reference.convolution_valid(impulse, W, np.zeros(1))[0, 0].tolist() == W[0, 0].tolist()
+    assert operations.convolution_valid(impulse, W, np.zeros(1))[0, 0].tolist() == W[0, 0].tolist()
 
 
 SIGNED = np.array([-2.0, -0.0, 0.0, 1e-300, 3.0])
@@ -118,21 +119,21 @@ SIGNED = np.array([-2.0, -0.0, 0.0, 1e-300, 3.0])
 
 def test_rectify_is_the_larger_of_the_value_and_zero() -> None:
     """Negative values become 0, others stay, however small."""
-    assert reference.rectify(SIGNED).tolist() == [0, 0, 0, 1e-300, 3]
+    assert operations.rectify(SIGNED).tolist() == [0, 0, 0, 1e-300, 3]
 
 
 @pytest.mark.parametrize("at_zero", [0.0, 0.5, 1.0])
 def test_gradient_of_rectify_at_zero_is_the_attribute(at_zero: float) -> None:
     """Above 0 the gradient passes, below it does not; at 0 of either sign the attribute says."""
-    actual = reference.rectify_gradient(SIGNED, np.full(5, 8.0), at_zero=at_zero)
+    actual = operations.rectify_gradient(SIGNED, np.full(5, 8.0), at_zero=at_zero)
     assert actual.tolist() == [0, 8 * at_zero, 8 * at_zero, 8, 8]
 
 
 def test_gradient_of_rectify_is_the_difference() -> None:
     """Away from 0 the gradient is the change of the rectified value."""
     at, delta = np.array([-2.0, -0.5, 0.5, 3.0]), np.array([1.0, 2.0, 4.0, 8.0])
-    expected = differences(reference.rectify, at, delta)
-    assert reference.rectify_gradient(at, delta, at_zero=0.5).tolist() == expected.tolist()
+    expected = differences(operations.rectify, at, delta)
+    assert operations.rectify_gradient(at, delta, at_zero=0.5).tolist() == expected.tolist()
 
 
 PREDICTION = np.array([[1.0, -2.0], [0.5, 4.0]])
@@ -141,40 +142,40 @@ TARGET = np.array([[0.5, -1.0], [0.5, -4.0]])
 
 def test_mean_absolute_error_is_the_mean_of_magnitudes() -> None:
     """Errors 0.5, 1, 0 and 8 have a mean of 9.5 / 4."""
-    assert reference.mean_absolute_error(PREDICTION, TARGET) == 9.5 / 4
+    assert operations.mean_absolute_error(PREDICTION, TARGET) == 9.5 / 4
 
 
 def test_gradient_of_mean_absolute_error_is_a_sign_over_the_number() -> None:
     """Above the target +1/n, below -1/n, at a tie 0."""
-    assert reference.mean_absolute_error_gradient(PREDICTION, TARGET).tolist() == [[0.25, -0.25], [0, 0.25]]
+    assert operations.mean_absolute_error_gradient(PREDICTION, TARGET).tolist() == [[0.25, -0.25], [0, 0.25]]
 
 
 def test_gradient_of_mean_absolute_error_is_the_difference() -> None:
     """The gradient is the change of the loss; at a tie the two sides' differences cancel."""
-    expected = differences(lambda moved: reference.mean_absolute_error(moved, TARGET), PREDICTION, np.array(1.0))
-    assert np.array_equal(reference.mean_absolute_error_gradient(PREDICTION, TARGET), expected)
+    expected = differences(lambda moved: operations.mean_absolute_error(moved, TARGET), PREDICTION, np.array(1.0))
+    assert np.array_equal(operations.mean_absolute_error_gradient(PREDICTION, TARGET), expected)
 
 
 def test_rows_are_those_from_start_to_stop() -> None:
     """The patch at stop is not among them."""
-    assert reference.rows(np.arange(6).reshape(6, 1), start=2, stop=4).tolist() == [[2], [3]]
+    assert operations.rows(np.arange(6).reshape(6, 1), start=2, stop=4).tolist() == [[2], [3]]
 
 
 def test_selection_keeps_the_order_of_the_indices() -> None:
     """Channels come in the order asked for, twice if asked twice."""
-    assert reference.select(np.array([[10, 20, 30]]), axis=1, indices=[2, 0, 2]).tolist() == [[30, 10, 30]]
+    assert operations.select(np.array([[10, 20, 30]]), axis=1, indices=[2, 0, 2]).tolist() == [[30, 10, 30]]
 
 
 def test_division_is_in_the_type_of_the_values() -> None:
     """In float32 the quotient is the correctly rounded one: 0.001 has no other nearest float32."""
-    actual = reference.divide(np.array([1, 7], np.float32), divisor=1000.0)
+    actual = operations.divide(np.array([1, 7], np.float32), divisor=1000.0)
     assert actual.dtype == np.float32
     assert actual.tolist() == [float(np.float32(0.001)), float(np.float32(0.007))]
 
 
 def test_identity_is_the_value() -> None:
     """Nothing changes."""
-    assert reference.identity(SIGNED) is SIGNED
+    assert operations.identity(SIGNED) is SIGNED
 
 
 def test_one_stage_is_summed_in_float64() -> None:
@@ -184,7 +185,7 @@ def test_one_stage_is_summed_in_float64() -> None:
     assert actual.tolist() == [2.0**24 + 1]
 
 
-@pytest.mark.parametrize("operation", ["max_pool", "given", "trajectory", ""])
+@pytest.mark.parametrize("operation", ["max_pool", "given", "decode", "trajectory", ""])
 def test_unknown_operation_is_named(operation: str) -> None:
     """A stage without a formula cannot be judged, and the error says what can."""
     with pytest.raises(
@@ -217,7 +218,7 @@ ONE_LAYER = Graph(
         Node("loss/curve", "trajectory", (), {"of": "loss"}),
     )
 )
-MANY_STEPS = {"steps": 7, "batch_size": 2, "batches": 2, "learning_rate": 1 / 16, "momentum": 0.5}
+MANY_STEPS = Training(steps=7, batch_size=2, batches=2, learning_rate=1 / 16, momentum=0.5)
 
 
 def written_out(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -249,7 +250,7 @@ def one_layer() -> dict[str, np.ndarray]:
 
 def test_trajectory_is_that_of_a_loop_written_out(one_layer: dict[str, np.ndarray]) -> None:
     """Losses, velocities and weights of seven steps over two batches; the numbers have few bits, so it is exact."""
-    expected, actual = written_out(one_layer), reference.trajectory(ONE_LAYER, one_layer, MANY_STEPS)
+    expected, actual = written_out(one_layer), steps.trajectory(ONE_LAYER, one_layer, MANY_STEPS)
     wanted = [node.stage for node in ONE_LAYER if node.operation == "trajectory"]
     assert list(actual) == wanted
     assert {name: actual[name].ravel().tolist() for name in wanted} == {
@@ -261,19 +262,19 @@ def test_incomplete_last_batch_is_dropped(one_layer: dict[str, np.ndarray]) -> N
     """The fifth of five patches, in batches of two, changes nothing."""
     other = {name: value.copy() for name, value in one_layer.items()}
     other["patches/raw"][4] += 1
-    first, second = (reference.trajectory(ONE_LAYER, given, MANY_STEPS) for given in (one_layer, other))
+    first, second = (steps.trajectory(ONE_LAYER, given, MANY_STEPS) for given in (one_layer, other))
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 def test_trajectory_leaves_the_given_weights(one_layer: dict[str, np.ndarray]) -> None:
     """Training a copy does not change what the trace holds."""
-    reference.trajectory(ONE_LAYER, one_layer, MANY_STEPS)
+    steps.trajectory(ONE_LAYER, one_layer, MANY_STEPS)
     assert one_layer["weight/conv1/W"].item() == 0.75
 
 
 def test_trajectory_is_computed_in_the_dtype_asked_for() -> None:
     """A float32 run is float32 in every stage and differs from the truth, but less than 1 % of it in length."""
-    truth, rounded = (reference.trajectory(Graph(NODES), given_entries(), TRAINING, dtype) for dtype in ("f8", "f4"))
+    truth, rounded = (steps.trajectory(Graph(NODES), given_entries(), TOLD, dtype) for dtype in ("f8", "f4"))
     names = [f"step/0004/weight/{name}" for name in PARAMETERS]
     apart, size = (
         np.sqrt(sum(((values[name] - origin[name]) ** 2).sum() for name in names))

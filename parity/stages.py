@@ -1,0 +1,137 @@
+"""Findings about each stage of two traces: alone on inputs that both share, and free-running."""
+
+from collections import ChainMap
+from collections.abc import Iterator
+
+import numpy as np
+
+from parity import bounds, reference
+from parity.findings import Check, Finding, Verdict, kind, measure, require_shape
+from parity.graph import Graph, Node
+from parity.properties import PROPERTIES, why_unsound
+from parity.trace import Record
+from parity.trajectories import judge_trajectory
+
+Values = reference.Values
+
+
+def judge_stages(legacy: Record, port: Record, *, request: Record | None, truth: Values) -> Iterator[Finding]:
+    """Findings about every stage, in the order computed; those after training steps where the first of them stands.
+
+    Args:
+        legacy: the witness's trace.
+        port: the port's trace.
+        request: what both should hold of it, when at hand.
+        truth: the stages after training steps in float64.
+    """
+    errors: dict[str, np.ndarray] = {}
+    moved: dict[str, np.ndarray] | None = None
+    for node in legacy.graph:
+        stage, expected, actual = node.stage, legacy[node.stage], port[node.stage]
+        if node.operation in reference.SHARED:
+            errors[stage] = np.zeros(expected.shape)
+            yield _held(node, legacy, port, request)
+        elif node.operation == "trajectory":
+            if moved is None:
+                yield from judge_trajectory(legacy, port, truth=truth, errors=errors)
+                moved = consequences(legacy.graph, legacy.arrays, port.arrays)
+            errors[stage] = np.zeros(expected.shape)
+        else:
+            yield from _alone(node, legacy, port)
+            errors[stage] = bounds.free_running(node, legacy.arrays, port.arrays, errors, legacy.dtype)
+            allowed = _semantic_or(errors[stage], node, expected, legacy.dtype)
+            if moved and stage in moved:
+                allowed = np.asarray(allowed + moved[stage])
+            yield _measured(node, Check.FREE, expected=expected, actual=actual, bound=allowed)
+
+
+def _held(node: Node, legacy: Record, port: Record, request: Record | None) -> Finding:
+    """What both sides read: the port against the legacy, and the legacy against the request where it has the entry."""
+    stage, expected, actual = node.stage, legacy[node.stage], port[node.stage]
+    exact = np.zeros(expected.shape)
+    found = measure(stage, Check.GIVEN, expected=expected, actual=actual, bound=exact)
+    if found.verdict is Verdict.FAIL or node.operation != "given" or request is None:
+        return found
+    if stage not in request.arrays:
+        return Finding(stage, Check.GIVEN, Verdict.FAIL, f"{stage}: both sides tell it as given, the request lacks it")
+    given = request[stage]
+    given = given.astype(expected.dtype) if given.dtype.kind == expected.dtype.kind == "f" else given
+    if (given.shape, given.dtype) != (expected.shape, expected.dtype):
+        message = f"{stage}: the request gives {kind(given)}, both sides hold {kind(expected)}"
+        return Finding(stage, Check.GIVEN, Verdict.FAIL, message)
+    wrong = np.argwhere(given != expected)
+    if len(wrong):
+        index = tuple(int(i) for i in wrong[0])
+        message = (
+            f"{stage} {kind(expected)}: {len(wrong)} of {expected.size} are not the request's; first at {index}, "
+            f"request {float(given[index])!r}, both sides {float(expected[index])!r}"
+        )
+        return Finding(stage, Check.GIVEN, Verdict.FAIL, message, np.inf, expected.size)
+    return found
+
+
+def _semantic_or(bound: np.ndarray, node: Node, expected: np.ndarray, dtype: np.dtype[np.generic]) -> np.ndarray:
+    """In float64 what the same meaning allows; 0 stays 0, and what is float32, or computed from it, its own bound."""
+    if not (dtype == expected.dtype == np.float64 and bound.any()):
+        return bound
+    allowed = bounds.semantic(expected)
+    return np.asarray(np.maximum(allowed, bound)) if node.operation in bounds.ILL_CONDITIONED else allowed
+
+
+def consequences(graph: Graph, legacy: Values, port: Values) -> dict[str, np.ndarray]:
+    """Per element, what the sides' different results of training alone make of each later stage, in float64.
+
+    The results themselves are judged as such; what follows from the two that there are is held against no later stage.
+    """
+    used = {name for node in graph for name in node.inputs}
+    own: dict[str, np.ndarray] = {}
+    other: dict[str, np.ndarray] = {}
+    for node in graph:
+        stage = node.stage
+        if node.operation == "trajectory":
+            if stage in used and not np.array_equal(legacy[stage], port[stage]):
+                own[stage], other[stage] = legacy[stage], port[stage]
+        elif own.keys() & set(node.inputs):
+            own[stage], other[stage] = (
+                reference.compute(node, ChainMap(side, dict(legacy))).astype(np.float64) for side in (own, other)
+            )
+    return {stage: np.asarray(np.abs(other[stage].astype(np.float64) - own[stage])) for stage in own}
+
+
+def _alone(node: Node, legacy: Record, port: Record) -> Iterator[Finding]:
+    """One stage on inputs that both sides share, so that earlier stages cannot be to blame."""
+    yield _on_own_inputs(node, Check.REFERENCE, legacy)
+    forced = port.forced.get(node.stage)
+    if forced is None:
+        yield _on_own_inputs(node, Check.OWN_INPUT, port)
+    else:
+        allowed = bounds.rounding(node, legacy.arrays, legacy.dtype)
+        yield _measured(node, Check.FORCED, expected=legacy[node.stage], actual=forced, bound=allowed)
+
+
+def _on_own_inputs(node: Node, check: Check, trace: Record) -> Finding:
+    """What a side recorded against what the reference makes of the inputs that it recorded."""
+    recorded = trace[node.stage]
+    if node.operation in PROPERTIES:
+        return _property(node, check, trace)
+    opinion = reference.compute(node, trace.arrays, trace.dtype)
+    require_shape(node.stage, recorded=recorded, computed=opinion)
+    if node.operation not in reference.EXACT:
+        recorded = recorded.astype(np.float64)
+    sides = (recorded, opinion) if check is Check.REFERENCE else (opinion, recorded)
+    allowed = bounds.rounding(node, trace.arrays, trace.dtype)
+    return _measured(node, check, expected=sides[0], actual=sides[1], bound=allowed)
+
+
+def _property(node: Node, check: Check, trace: Record) -> Finding:
+    """Whether a value is one of the many that the stage may have."""
+    recorded = trace[node.stage]
+    reason = why_unsound(node, trace.graph, trace.arrays)
+    sound = Verdict.PASS if recorded.size else Verdict.VACUOUS
+    message = f"{node.stage} {kind(recorded)}: {node.operation}: {reason or 'all that must hold does'}"
+    return Finding(node.stage, check, Verdict.FAIL if reason else sound, message, None, recorded.size)
+
+
+def _measured(node: Node, check: Check, *, expected: np.ndarray, actual: np.ndarray, bound: np.ndarray) -> Finding:
+    constant = node.operation == "constant"
+    return measure(node.stage, check, expected=expected, actual=actual, bound=bound, meant_constant=constant)
