@@ -191,10 +191,10 @@ def test_region_of_a_recipe(name: str, shape: tuple[int, int], synthetic_folder:
 
 
 def test_remarks_warn_of_scale_and_of_validation(synthetic_folder: Path, tmp_path: Path) -> None:
-    """Recipe published on NDVI x 1000 says what the public program expects; an empty validation set says why."""
+    """Recipe published forced on NDVI x 1000 is told what the public program expects; an empty validation set, why."""
     listener = Listener()
     chosen = recipe("published", epochs=1, batch_size=2, learning_rate=1e-9)
-    run(Settings(variant="SAR", recipe=chosen, data=synthetic_folder, out=tmp_path), listener)
+    run(Settings(variant="SAR", recipe=chosen, data=synthetic_folder, out=tmp_path, force=True), listener)
     scale, validation = listener.remarks
     assert "the public program expects NDVI in [-1, 1]" in scale
     assert "validation is empty" in validation
@@ -204,7 +204,8 @@ def test_unscaled_ndvi_is_remarked_too(altered: object, tmp_path: Path) -> None:
     """NDVI stored in [-1, 1] under a recipe that divides by 1000."""
     folder = altered("001_NDVI.tif", lambda stored: (stored / 1000).astype(np.float32))
     listener = Listener()
-    run(Settings(variant="SAR", recipe=recipe(epochs=1, batch_size=2), data=folder, out=tmp_path / "o"), listener)
+    chosen = recipe(epochs=1, batch_size=2)
+    run(Settings(variant="SAR", recipe=chosen, data=folder, out=tmp_path / "o", force=True), listener)
     assert "seems to be stored in [-1, 1], but scaling 'per-channel' divides it by 1000" in listener.remarks[0]
 
 
