@@ -15,16 +15,17 @@ import numpy as np
 
 from parity import bounds
 from parity.compare import Comparison, compare
+from parity.errors import ParityError
 from parity.findings import Check, Finding, Verdict, kind, measure
 from parity.graph import Graph, Node
 from parity.integrity import ROOMS
 from parity.ledger import MANIFEST, TRAINING, Deviation
+from parity.steps import ORDERS, VALIDATION, parameters
 from parity.trace import Record
 
 Values = Mapping[str, np.ndarray]
 TOLD = ("dtype",)
 """Fields of the manifest, besides graph and training, that a switch may change."""
-STEPPED = ("loss", "split/order", "validation/raw", "validation/targets")
 AGAINST = (Check.GIVEN, Check.FREE, Check.TRAJECTORY, Check.INTEGRITY)
 """Checks that hold the port against the original."""
 
@@ -57,9 +58,7 @@ def prove_on(entry: Deviation, comparison: Comparison) -> list[Finding]:
     ]
 
 
-def prove_off(
-    entry: Deviation, legacy: Record, port: Record, *, truth: Values, own_truth: Values, rooms: Path = ROOMS
-) -> list[Finding]:
+def prove_off(entry: Deviation, legacy: Record, port: Record, *, truth: Values, rooms: Path = ROOMS) -> list[Finding]:
     """That the port, doing as it does, differs from the original as the entry says, and in nothing else.
 
     Args:
@@ -67,7 +66,6 @@ def prove_off(
         legacy: the witness's trace.
         port: the port's, recorded with the entry's switch at `own` and every other as the original.
         truth: the witness's steps in float64 (`true_trajectory`).
-        own_truth: the port's steps in float64, by its own graph and settings.
         rooms: where the code that should have run stands.
     """
     if entry.stage not in legacy.arrays or entry.stage not in port.arrays:
@@ -79,7 +77,7 @@ def prove_off(
         *_all_named(entry, changed, legacy, port),
         _elsewhere(entry, changed, legacy, port, truth, rooms),
         _differs(entry, legacy, port, truth, rooms),
-        *_as_told(entry, legacy, port, own_truth, rooms),
+        *_as_told(entry, legacy, port, rooms),
         *(_contains(entry, stage, legacy, port) for stage in entry.contains),
     ]
 
@@ -112,9 +110,7 @@ def _all_named(entry: Deviation, changed: Mapping[str, str], legacy: Record, por
         places = [place for place in changed if fnmatchcase(place, pattern)]
         stages = [stage for stage in port.graph.stages if fnmatchcase(stage, pattern)]
         values = [s for s in stages if s in legacy.arrays and not _same(legacy[s], port[s])]
-        told = (
-            f"{len(places)} nodes or settings and {len(values)} values differ" if places or values else "nothing does"
-        )
+        told = f"{len(places)} nodes or settings and {len(values)} values differ"
         yield _finding(entry, bool(places or values), f"said to change with it is {pattern}: {told}")
 
 
@@ -131,23 +127,25 @@ def _elsewhere(
     touched |= _following(touched, legacy.graph) | _following(touched, port.graph)
     before = stages[: stages.index(entry.stage)]
     kept = [*before, *(stage for stage in stages[len(before) :] if stage not in touched)]
-    judged = compare(_part(legacy, kept), _part(port, kept, like=legacy), truth=truth, rooms=rooms)
-    failed = [finding.message for finding in judged.findings if finding.verdict is Verdict.FAIL]
+    found = _judged(_part(legacy, kept), _part(port, kept, like=legacy), truth=truth, rooms=rooms)
+    failed = [f"{stage} stands before it: {changed[stage]}" for stage in before if stage in changed]
+    failed += [finding.message for finding in found if finding.verdict is Verdict.FAIL]
     told = failed[0] if failed else f"{len(before)} stages before it and {len(kept) - len(before)} after it are equal"
-    return _finding(entry, not failed and judged.elements > 0, f"elsewhere: {told}", judged.elements)
+    elements = sum(finding.elements for finding in found)
+    return _finding(entry, not failed and elements > 0, f"elsewhere: {told}", elements)
 
 
 def _differs(entry: Deviation, legacy: Record, port: Record, truth: Values, rooms: Path) -> Finding:
     """That at the entry's stage the port is not the original: another shape or dtype, or over the bound somewhere."""
-    needed = [*_needed([entry.stage], legacy.graph)]
-    judged = compare(_part(legacy, needed), _part(port, needed, like=legacy), truth=truth, rooms=rooms)
-    here = [finding for finding in judged.findings if finding.stage == entry.stage and finding.check in AGAINST]
+    needed = _needed([entry.stage], legacy.graph)
+    found = _judged(_part(legacy, needed), _part(port, needed, like=legacy), truth=truth, rooms=rooms)
+    here = [finding for finding in found if finding.stage == entry.stage and finding.check in AGAINST]
     apart = [finding for finding in here if finding.verdict is Verdict.FAIL]
     told = apart[0].message if apart else f"the original's value still: {here[0].message if here else 'not compared'}"
     return _finding(entry, bool(apart), f"with {entry.switch} {entry.run_own!r} {told}", legacy[entry.stage].size)
 
 
-def _as_told(entry: Deviation, legacy: Record, port: Record, own_truth: Values, rooms: Path) -> Iterator[Finding]:
+def _as_told(entry: Deviation, legacy: Record, port: Record, rooms: Path) -> Iterator[Finding]:
     """That the port's node is the entry's, and its values there and at all that changes are what the judge computes."""
     node = port.graph[entry.stage]
     shared = {name: node.attributes.get(name) for name in entry.node["attributes"]}
@@ -159,11 +157,12 @@ def _as_told(entry: Deviation, legacy: Record, port: Record, own_truth: Values, 
     named = [stage for stage in port.graph.stages if entry.names(stage)]
     needed = _needed(named, port.graph)
     itself = _part(port, needed, process={"id": "the port's own"})  # so that only the judge's opinion counts
-    judged = compare(itself, _part(port, needed), truth=own_truth, rooms=rooms, same_side=True)
-    failed = [finding.message for finding in judged.findings if finding.verdict is Verdict.FAIL]
-    measured = {finding.stage for finding in judged.findings if finding.elements}
+    found = _judged(itself, _part(port, needed), rooms=rooms, same_side=True)
+    failed = [finding.message for finding in found if finding.verdict is Verdict.FAIL]
+    measured = {finding.stage for finding in found if finding.elements}
     told = failed[0] if failed else f"{len(named)} stages are what the judge computes"
-    yield _finding(entry, not failed and entry.stage in measured, f"on its own terms: {told}", judged.elements)
+    elements = sum(finding.elements for finding in found)
+    yield _finding(entry, not failed and entry.stage in measured, f"on its own terms: {told}", elements)
 
 
 def _contains(entry: Deviation, stage: str, legacy: Record, port: Record) -> Finding:
@@ -178,11 +177,21 @@ def _contains(entry: Deviation, stage: str, legacy: Record, port: Record) -> Fin
     return _finding(entry, grown and found.verdict is Verdict.PASS, told, found.elements)
 
 
+def _judged(expected: Record, actual: Record, **how: Any) -> Sequence[Finding]:
+    """The findings about two traces; what cannot be judged is a failure of its stage."""
+    try:
+        return compare(expected, actual, **how).findings
+    except ParityError as error:
+        return [Finding(str(error).partition(":")[0], Check.REFERENCE, Verdict.FAIL, str(error))]
+
+
 def _sources(node: Node, graph: Graph) -> Sequence[str]:
     """The stages that a stage is computed from; many steps repeat all that leads to the gradients and the loss."""
     if node.operation != "trajectory":
         return node.inputs
-    return [one.stage for one in graph if one.stage.startswith("grad/") or one.stage in STEPPED]
+    orders = [other.stage for other in graph if other.operation in ORDERS]
+    validation = VALIDATION.values() if node.attributes["of"] == "validation" else ()
+    return [*orders, "loss", *parameters(graph).values(), *validation]
 
 
 def _following(touched: set[str], graph: Graph) -> set[str]:
@@ -206,11 +215,12 @@ def _needed(stages: Sequence[str], graph: Graph) -> list[str]:
 def _part(
     trace: Record, stages: Sequence[str], *, like: Record | None = None, process: Mapping[str, str] | None = None
 ) -> Record:
-    """A trace of these stages alone, with the dtype and training settings of another."""
+    """A trace of these stages alone, with the graph, settings and dtype that another tells."""
     kept = set(stages)
-    told: dict[str, Any] = {} if like is None else {field: like.manifest[field] for field in ("training", *TOLD)}
+    like = like or trace
+    told = {field: like.manifest[field] for field in ("training", *TOLD)}
     told |= {"teacher_sha256": None, "process": process or trace.manifest["process"]}
-    graph = [node.as_json() for node in trace.graph if node.stage in kept]
+    graph = [node.as_json() for node in like.graph if node.stage in kept]
     arrays = {stage: trace[stage] for stage in trace.arrays if stage in kept}
     return Record(trace.path, {**trace.manifest, "graph": graph, **told}, arrays, trace.sha256)
 

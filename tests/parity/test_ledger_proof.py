@@ -1,0 +1,215 @@
+"""The ledger's proofs: a sound entry passes in every part, and each part can fail."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from judged_pair import NODES, TRAINING, MakePair, Pair, given_entries, run
+
+from parity.findings import Check, Finding, Verdict
+from parity.graph import Node
+from parity.ledger import Deviation
+from parity.ledger_proof import prove_off, prove_on
+from parity.trace import read_trace
+from parity.trajectories import true_trajectory
+
+STAGE = "grad/conv1/pre"
+ENTRY = Deviation(
+    id="zero",
+    title="Gradient at 0",
+    original="Half.",
+    port="None.",
+    reason="Dead units.",
+    switch="at_zero",
+    as_original=0.5,
+    own=0.0,
+    case="base",
+    stage=STAGE,
+    node={"operation": "rectify_gradient", "attributes": {"at_zero": 0.0}},
+    changes=(),
+    differs="It is 0 there.",
+    method=6,
+)
+PARTS = 5
+
+
+def at_zero(value: float) -> list[Node]:
+    """The pair's graph with another gradient of the rectifier at 0."""
+    return [replace(node, attributes={"at_zero": value}) if node.stage == STAGE else node for node in NODES]
+
+
+@pytest.fixture
+def off(pair: Pair) -> Pair:
+    """The pair with a port whose rectifier has gradient 0 at 0."""
+    nodes = at_zero(0.0)
+    pair.port.arrays = run(nodes, given_entries(), "float64")
+    pair.port.manifest["graph"] = [node.as_json() for node in nodes]
+    return pair
+
+
+def proven(pair: Pair, entry: Deviation = ENTRY) -> list[Finding]:
+    """The second proof's findings."""
+    legacy, port = map(read_trace, pair.write())
+    return prove_off(entry, legacy, port, truth=true_trajectory(legacy), rooms=pair.rooms)
+
+
+def failed(found: Sequence[Finding]) -> str:
+    """The one message that fails."""
+    messages = [finding.message for finding in found if finding.verdict is not Verdict.PASS]
+    assert len(messages) == 1, messages
+    return messages[0]
+
+
+def test_first_proof_passes(pair: Pair) -> None:
+    """A port that does as the original."""
+    found = prove_on(ENTRY, pair.judge())
+    assert [finding.verdict for finding in found] == [Verdict.PASS] * 3
+    assert {(finding.stage, finding.check) for finding in found} == {(STAGE, Check.LEDGER)}
+    assert found[-1].elements
+
+
+def test_first_proof_fails_with_any_stage(pair: Pair) -> None:
+    """A failure anywhere fails the entry, and is told."""
+    pair.spoil("conv1/pre", lambda value: value + 1)
+    messages = [f.message for f in prove_on(ENTRY, pair.judge()) if f.verdict is Verdict.FAIL]
+    assert messages[0].startswith(f"zero: {STAGE}: with at_zero 0.5: conv1/pre")
+
+
+def test_first_proof_of_a_stage_that_is_not_there_fails(pair: Pair) -> None:
+    """The message names the stage."""
+    found = prove_on(replace(ENTRY, stage="grad/conv9/pre"), pair.judge())
+    assert "zero: grad/conv9/pre: the original's graph has no such stage" in failed(found)
+
+
+def test_first_proof_fails_where_nothing_was_compared(pair: Pair) -> None:
+    """Findings without numbers prove nothing."""
+    judged = pair.judge()
+    kept = tuple(finding for finding in judged.findings if finding.stage != STAGE)
+    messages = [f.message for f in prove_on(ENTRY, replace(judged, findings=kept)) if f.verdict is Verdict.FAIL]
+    assert messages == [
+        f"zero: {STAGE}: with at_zero 0.5: not compared: {STAGE}",
+        f"zero: {STAGE}: with at_zero 0.5: no check passes at this stage",
+    ]
+
+
+def test_second_proof_passes(off: Pair) -> None:
+    """A port that differs as told, and in nothing else."""
+    found = proven(off)
+    assert [finding.verdict for finding in found] == [Verdict.PASS] * PARTS
+    assert {finding.check for finding in found} == {Check.LEDGER}
+    assert sum(finding.elements for finding in found) > 0
+
+
+def test_port_as_the_original_fails_the_second_proof(pair: Pair) -> None:
+    """A switch that does nothing: no difference, and the node is not the entry's."""
+    messages = [f.message for f in proven(pair) if f.verdict is Verdict.FAIL]
+    assert [message.split(": ", 2)[2][:30] for message in messages] == [
+        "with at_zero 0.0 the original'",
+        "its node is rectify_gradient w",
+    ]
+
+
+def test_port_that_only_says_it_differs_fails(off: Pair) -> None:
+    """The node is told, the value is the original's: neither a difference, nor what the judge computes."""
+    off.port.arrays[STAGE] = off.legacy.arrays[STAGE]
+    messages = [f.message for f in proven(off) if f.verdict is Verdict.FAIL]
+    assert messages[0].startswith(f"zero: {STAGE}: with at_zero 0.0 the original's value still")
+    assert messages[1].startswith(f"zero: {STAGE}: on its own terms: {STAGE}")
+
+
+def test_port_that_differs_in_another_way_fails(off: Pair) -> None:
+    """It differs, but is not what the judge makes of the entry's node."""
+    off.spoil(STAGE, lambda value: 2 * value)
+    assert failed(proven(off)).startswith(f"zero: {STAGE}: on its own terms: {STAGE}")
+
+
+def test_node_of_another_entry_fails(off: Pair) -> None:
+    """The message holds both nodes."""
+    entry = replace(ENTRY, node={"operation": "rectify_gradient", "attributes": {"at_zero": 1.0}})
+    message = failed(proven(off, entry))
+    assert "its node is rectify_gradient with {'at_zero': 0.0}, the entry's" in message
+    assert "{'at_zero': 1.0}" in message
+
+
+def test_change_that_is_not_named_fails(off: Pair) -> None:
+    """Another node differs as well: named, with both sides' node."""
+    graph = off.port.manifest["graph"]
+    place = next(number for number, node in enumerate(graph) if node["stage"] == "loss")
+    graph[place] = {**graph[place], "attributes": {"axis": 0}}
+    messages = [f.message for f in proven(off) if f.verdict is Verdict.FAIL]
+    assert messages[0].startswith(f"zero: {STAGE}: in the graph changes too, which the entry does not name: loss: ")
+    assert "'axis': 0" in messages[0]
+
+
+def test_setting_that_is_not_named_fails(off: Pair) -> None:
+    """The training settings are part of what must not change."""
+    off.port.manifest["training"] = {**TRAINING, "learning_rate": 0.25}
+    message = failed(proven(off))
+    assert message.endswith("does not name: training.learning_rate: legacy 0.005, port 0.25")
+
+
+@pytest.mark.parametrize("pattern", ["conv1/out", "training.momentum", "conv7/*"])
+def test_named_change_that_does_not_happen_fails(off: Pair, pattern: str) -> None:
+    """An entry may not excuse more than it must."""
+    found = proven(off, replace(ENTRY, changes=(pattern,)))
+    told = f"zero: {STAGE}: said to change with it is {pattern}: 0 nodes or settings and 0 values differ"
+    assert told in [finding.message for finding in found if finding.verdict is Verdict.FAIL]
+
+
+@pytest.mark.parametrize("stage", ["batch/raw", "conv1/pre", "loss", "grad/conv1/out"])
+def test_difference_upstream_fails(off: Pair, stage: str) -> None:
+    """No earlier stage may differ."""
+    off.spoil(stage, lambda value: value * 1.5)
+    messages = [finding.message for finding in proven(off) if finding.verdict is Verdict.FAIL]
+    assert any(message.startswith(f"zero: {STAGE}: elsewhere: {stage}") for message in messages), messages
+
+
+def test_later_stage_that_does_not_follow_may_not_differ(make: MakePair) -> None:
+    """A stage after the entry's is excused only where it is computed from it."""
+    aside = Node("beside", "rectify", ("conv1/pre",))
+    nodes = [*at_zero(0.0), aside]
+    pair = make(nodes=[*NODES, aside])
+    pair.port.arrays = run(nodes, given_entries(), "float64")
+    pair.port.manifest["graph"] = [node.as_json() for node in nodes]
+    assert {finding.verdict for finding in proven(pair)} == {Verdict.PASS}
+    pair.spoil("beside", lambda value: value + 1)
+    assert failed(proven(pair)).startswith(f"zero: {STAGE}: elsewhere: beside")
+
+
+def test_steps_follow_from_what_they_repeat(off: Pair) -> None:
+    """The weights after steps differ with a gradient, and are not held against the port; the entry can name them."""
+    stage = "step/0004/weight/conv1/W"
+    assert not np.array_equal(off.port.arrays[stage], off.legacy.arrays[stage])
+    assert {finding.verdict for finding in proven(off, replace(ENTRY, changes=(stage,)))} == {Verdict.PASS}
+
+
+def test_stage_that_is_not_there_fails(off: Pair) -> None:
+    """Nothing passes for being absent."""
+    found = proven(off, replace(ENTRY, stage="grad/conv9/pre"))
+    assert failed(found) == "zero: grad/conv9/pre: no such stage in the trace of legacy and port"
+
+
+def centre(pair: Pair, **spoilt: Any) -> list[Finding]:
+    """Findings of an entry that says the original's output is the centre of the port's."""
+    entry = replace(ENTRY, contains=("output",))
+    value = np.pad(pair.legacy.arrays["output"], [(0, 0), (0, 0), (2, 2), (2, 2)], constant_values=7.0)
+    pair.port.arrays["output"] = value + spoilt.get("by", 0.0)
+    return [finding for finding in proven(pair, entry) if "central part" in finding.message]
+
+
+def test_centre_is_found(off: Pair) -> None:
+    """The original's value inside a larger one."""
+    assert [finding.verdict for finding in centre(off)] == [Verdict.PASS]
+
+
+def test_other_centre_fails(off: Pair) -> None:
+    """A shifted or changed one is told."""
+    assert "over bound" in failed(centre(off, by=1e-6))
+
+
+def test_same_size_is_no_centre(off: Pair) -> None:
+    """A port that is no larger than the original contains nothing."""
+    found = proven(off, replace(ENTRY, contains=("output",)))
+    assert "the port's central part" in failed(found)
