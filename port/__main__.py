@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -295,7 +295,11 @@ def _use_threads(threads: int | None) -> None:
 def _print_table(comparisons: Mapping[str, Comparison]) -> None:
     """The accuracies, a section for each kind of pixel; 80 columns wide."""
     table = Table(
-        title="Accuracy of NDVI at t in the test region", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        title="Accuracy of NDVI at t in the test region",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
     )
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in COLUMNS[:2] else "right", no_wrap=True)
@@ -308,25 +312,25 @@ def _print_table(comparisons: Mapping[str, Comparison]) -> None:
 
 def _print_audit(found: Audit) -> None:
     """What is stored, what the network makes of it, and a line for each finding."""
-    fed = [*audit_table.FED_COLUMNS]
-    title = f"Fed to variant {found.variant}: scaling {found.recipe.scaling} (recipe {found.recipe.name})"
+    fed = f"Fed to variant {found.variant}: scaling {found.recipe.scaling} (recipe {found.recipe.name})"
+    _print_rows(f"Stored in {found.scene.name}", audit_table.STORED_COLUMNS, audit_table.stored_rows(found))
+    _print_rows(fed, audit_table.FED_COLUMNS, audit_table.fed_rows(found))
     if found.mae is not None:
-        fed.append(audit_table.INFLUENCE_COLUMN)
-        title += f"\nMAE {found.mae:.4f} in {found.region}"
-    tables = (
-        (f"Stored in {found.scene.name}", audit_table.STORED_COLUMNS, audit_table.stored_rows(found)),
-        (title, fed, audit_table.fed_rows(found)),
-    )
-    for heading, columns, rows in tables:
-        table = Table(title=heading, box=SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column, justify="left" if column in columns[:2] else "right", no_wrap=True)
-        for row in rows:
-            table.add_row(*row)
-        out.print(table)
+        heading = f"Channels shuffled one by one; MAE {found.mae:.5f} in {found.region}"
+        _print_rows(heading, audit_table.INFLUENCE_COLUMNS, audit_table.influence_rows(found))
     for kind, style in ((errors(found.findings), "red"), (warnings(found.findings), "yellow")):
         for text in told(kind):
             _plain(out, f"{kind[0].severity} {text}", style=style)
+
+
+def _print_rows(heading: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose first two columns are names."""
+    table = Table(title=heading, box=SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
 
 
 def _remark_scale(scene: Scene, variant: str, recipe: Recipe) -> None:

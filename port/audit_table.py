@@ -1,4 +1,4 @@
-"""An audit is told in two tables, what is stored and what the network makes of it, and in one JSON file."""
+"""An audit is told in tables, what is stored, what the network is fed, what it makes of it, and in one JSON file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from port.audit import Audit, Channel
 
 STORED_COLUMNS = ("", "channel", "masked", "lowest", "1 %", "median", "99 %", "highest")
 FED_COLUMNS = ("", "channel", "by", "1 %", "median", "99 %", "share of\n1st layer")
-INFLUENCE_COLUMN = "MAE when\nshuffled"
+INFLUENCE_COLUMNS = ("", "channel", "MAE rises by", "spread", "estimates move by")
 _RANGE = ("minimum", "low", "median", "high", "maximum")
 
 
@@ -26,18 +26,25 @@ def stored_rows(found: Audit) -> list[tuple[str, ...]]:
 
 
 def fed_rows(found: Audit) -> list[tuple[str, ...]]:
-    """A row for each channel of the variant and the target: range as fed, share of the first layer, influence."""
+    """A row for each channel of the variant and the target: range as fed, share of the first layer's variance."""
     rows = []
     for channel in found.channels:
-        if channel.share is None and channel.influence is None and channel.number is not None:
+        if channel.share is None and channel.number is not None:
             continue
         fed = _normalised(channel)
         row = (*_name(channel), f"/{channel.divisor:g}", *(f"{fed[name]:.2g}" for name in _RANGE[1:-1]))
         row += ("" if channel.share is None else _percent(channel.share),)
-        if found.mae is not None:
-            row += (_influence(channel),)
         rows.append(row)
     return rows
+
+
+def influence_rows(found: Audit) -> list[tuple[str, ...]]:
+    """A row for each channel that the trained network is fed; none without one."""
+    return [
+        (*_name(channel), f"{of.rise:+z.5f}", f"{of.spread:.5f}", f"{of.movement:.5f}")
+        for channel in found.channels
+        if (of := channel.influence) is not None
+    ]
 
 
 def as_json(found: Audit) -> dict[str, Any]:
@@ -63,13 +70,6 @@ def _name(channel: Channel) -> tuple[str, str]:
 def _normalised(channel: Channel) -> dict[str, float]:
     """The range as the network is fed it."""
     return {name: getattr(channel.stored, name) / channel.divisor for name in _RANGE}
-
-
-def _influence(channel: Channel) -> str:
-    """Rise and spread of the mean absolute error."""
-    if channel.influence is None:
-        return ""
-    return f"{channel.influence.rise:+.4f} \u00b1{channel.influence.spread:.4f}"
 
 
 def _percent(share: float) -> str:

@@ -53,6 +53,8 @@ def test_train_ends_in_what_and_where(port: object, synthetic_folder: Path, tmp_
         "train", "predict", "evaluate", "baseline", "summary", "figures",
     ]  # fmt: skip
     assert re.search(r"interpolation.*\n.*causal.*\n(.*\n)*.*prediction.*\n.*gain over interpolation", out)
+    assert "…" not in out  # the table fits into 80 columns
+    assert max(map(len, out.splitlines()[:-1])) <= 80
     folder, files = out.splitlines()[-1].split(": ")
     assert (tmp_path / folder).is_dir()
     assert sorted(path.name for path in (tmp_path / folder).iterdir()) == files.split(", ")
@@ -72,9 +74,23 @@ def test_a_run_s_checkpoint_predicts_what_the_run_did(port: object, synthetic_fo
         assert mine.transform == theirs.transform
     code, out, _ = port("evaluate", "--prediction", "again.tif", "--data", synthetic_folder)
     assert code == 0
-    table = [line.split("│")[3:6] for line in said.splitlines() if "│" in line]
-    assert table == [line.split("│")[3:6] for line in out.splitlines() if "│" in line]
+    table = said.splitlines()[:-1]
+    assert any("gain over interpolation" in line for line in table)
+    assert table == out.splitlines()[:-1]
     assert re.search(r"again.tif: compared with .* on \d+ pixels of 72:120,0:104\n$", out)
+
+
+def test_evaluating_a_whole_scene_names_what_is_not_compared(
+    port: object, original: Path, synthetic_folder: Path
+) -> None:
+    """No pixel is left to fit a regressor on; the other baselines are in the table."""
+    weights = ("--checkpoint", original, "--variant", "SOPTIIp", "--recipe", "corrected")
+    assert port("predict", *weights, "--data", synthetic_folder, "--out", "all.tif")[0] == 0
+    code, out, err = port("evaluate", "--prediction", "all.tif", "--data", synthetic_folder)
+    assert code == 0
+    assert "note: baselines not compared: regressor F- (no valid pixel lies outside" in err
+    assert "time-weighted" in out
+    assert "regressor" not in out
 
 
 def test_original_weights_predict(port: object, original: Path, synthetic_folder: Path) -> None:
