@@ -25,10 +25,16 @@ class Network(object):
     ``stages`` names the expressions from ``conv1/pre`` to ``grad/input`` in the order computed.
     """
 
-    def __init__(self, weights, dtype, output, learning_rate, momentum):
-        """Build from ``weights``, an OrderedDict of ``weight/convN/W`` and ``weight/convN/b``, for ``output`` linear or rectify."""
+    def __init__(self, weights, dtype, output, learning_rate, momentum, rate_changes=False):
+        """Build from ``weights``, an OrderedDict of ``weight/convN/W`` and ``weight/convN/b``, for ``output`` linear or rectify.
+
+        Only with ``rate_changes`` is the rate a shared variable, which ``set_rate`` sets.
+        """
         theano.config.floatX = dtype.name
         self.dtype = dtype
+        self.learning_rate = rate = dtype.type(learning_rate)
+        if rate_changes:
+            self.rate = rate = theano.shared(np.asarray(rate))
         self.rectified = output == "rectify"
         self.batch = T.TensorType(dtype.name, (False,) * 4)("batch")
         self.target = T.TensorType(dtype.name, (False,) * 4)("target")
@@ -36,13 +42,14 @@ class Network(object):
         self.parameters = lasagne.layers.get_all_params(self.last)
         self._backward()
         gradients = [parameter.type() for parameter in self.parameters]
-        updates = lasagne.updates.momentum(gradients, self.parameters, dtype.type(learning_rate), dtype.type(momentum))
+        updates = lasagne.updates.momentum(gradients, self.parameters, rate, dtype.type(momentum))
         self.velocities = [variable for variable in updates if variable not in self.parameters]
-        inputs, mode = [self.batch, self.target], theano.compile.get_default_mode().excluding(*REGROUPING)
-        self._observe = theano.function(inputs, list(self.stages.values()), mode=mode)
+        inputs, self.mode = [self.batch, self.target], theano.compile.get_default_mode().excluding(*REGROUPING)
+        self._observe = theano.function(inputs, list(self.stages.values()), mode=self.mode)
         needed = [self.stages["loss"]] + [self.stages[name] for name in self._gradient_names(weights)]
-        self._differentiate = theano.function(inputs, needed, mode=mode)
+        self._differentiate = theano.function(inputs, needed, mode=self.mode)
         self._update = theano.function(gradients, updates=updates)
+        self._predict = self._loss = None  # compiled when first asked for
 
     def _forward(self, weights):
         """Return the stages from conv1/pre to loss; each layer is a linear Conv2DLayer and its own NonlinearityLayer."""
@@ -82,10 +89,21 @@ class Network(object):
         return [name.replace("weight/", "grad/", 1) for name in weights]
 
     def reset(self, weights):
-        """Set the parameters to ``weights`` and the velocities to zero."""
-        for parameter, velocity, value in zip(self.parameters, self.velocities, weights.values()):
+        """Set the parameters to ``weights``, the velocities to zero and the rate to its first."""
+        for parameter, value in zip(self.parameters, weights.values()):
             parameter.set_value(value)
-            velocity.set_value(np.zeros_like(value))
+        self.forget()
+        if hasattr(self, "rate"):
+            self.set_rate(self.learning_rate)
+
+    def forget(self):
+        """Set the velocities to zero, as loading a file of weights does."""
+        for velocity in self.velocities:
+            velocity.set_value(np.zeros_like(velocity.get_value()))
+
+    def set_rate(self, rate):
+        """Set the learning rate from the next step on."""
+        self.rate.set_value(np.asarray(rate, self.dtype))
 
     def observe(self, batch, target):
         """Return an OrderedDict of every stage's value for one batch; the weights stay as they are."""
@@ -100,3 +118,29 @@ class Network(object):
     def state(self):
         """Return (velocities, weights): two lists of arrays in the order of the weights given."""
         return [v.get_value() for v in self.velocities], [w.get_value() for w in self.parameters]
+
+    def loss(self, batch, target):
+        """Return the loss of one batch, of shape (); the weights stay as they are."""
+        if self._loss is None:
+            self._loss = theano.function([self.batch, self.target], self.stages["loss"], mode=self.mode)
+        return self._loss(batch, target)
+
+    def predict(self, images):
+        """Return an OrderedDict from conv1/pre to output for ``images`` of shape (n, channel, row, col), of any size."""
+        names = list(self.stages)[:list(self.stages).index("loss")]
+        if self._predict is None:
+            self._predict = theano.function([self.batch], [self.stages[name] for name in names], mode=self.mode)
+        return OrderedDict(zip(names, self._predict(images)))
+
+
+def draw_weights(channels, layers, dtype, seed, deviation):
+    """Return the first weights of ``layers``, pairs (filters, side), as Lasagne draws them: a list [W, b, W, b, ...].
+
+    W is normal around 0 with the standard ``deviation``, drawn layer by layer from one RandomState(``seed``); b is 0.
+    """
+    theano.config.floatX = dtype.name
+    lasagne.random.set_rng(np.random.RandomState(seed))
+    layer = lasagne.layers.InputLayer((None, channels, None, None))
+    for filters, side in layers:
+        layer = lasagne.layers.Conv2DLayer(layer, filters, (side, side), W=lasagne.init.Normal(deviation))
+    return lasagne.layers.get_all_param_values(layer)

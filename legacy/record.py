@@ -12,11 +12,12 @@ import time
 import uuid
 from collections import OrderedDict
 
-import numpy as np
-
 from legacy import graph, stack, trace
-from legacy.network import Network
-from legacy.request import Request
+from legacy.network import Network, draw_weights
+from legacy.pipeline import record_pipeline
+from legacy.pipeline_graph import describe_pipeline
+from legacy.pipeline_request import PUBLISHED, read_request
+from legacy.training import batch, parameters, train
 
 PROCESS = {
     "id": uuid.uuid4().hex,
@@ -28,58 +29,41 @@ LAYOUT = "lasagne: (out, in, row, col), filters flipped (true convolution)"
 
 
 def record(request, network):
-    """Return the stages of ``request`` as an OrderedDict of arrays of its dtype, in the order computed."""
+    """Return (stages, graph) of ``request``: an OrderedDict of arrays in the order computed, and their nodes."""
+    if request.kind == "pipeline":
+        stages = record_pipeline(request, network)
+        nodes = describe_pipeline(request, stages)
+    else:
+        stages = _record_network(request, network)
+        nodes = graph.describe(request, parameters(request))
+    _check_dtypes(request, stages, nodes)
+    return stages, nodes
+
+
+def _record_network(request, network):
     network.reset(request.weights)
-    stages = OrderedDict(request.given)
-    stages.update(_batch(request, 0))
-    stages.update(network.observe(stages["batch/selected"], stages["target/normalised"]))
-    stages.update(_train(request, network))
-    for name, array in stages.items():
-        if array.dtype != request.dtype:
-            raise TypeError("%s is %s, the request %s" % (name, array.dtype, request.dtype))
-    return stages
-
-
-def _batch(request, index):
-    """Return batch ``index`` in list order: raw, normalised (all channels alike) and the selected channels."""
-    size, divisor = request.training["batch_size"], request.dtype.type(request.manifest["divisor"])
-    rows = slice(index * size, (index + 1) * size)
-    batch, target = request.given["patches/raw"][rows], request.given["targets/raw"][rows]
-    normalised = batch / divisor
-    return OrderedDict([
-        ("batch/raw", batch),
-        ("target/raw", target),
-        ("batch/normalised", normalised),
-        ("target/normalised", target / divisor),
-        ("batch/selected", np.ascontiguousarray(normalised[:, request.channels])),
-    ])
-
-
-def _train(request, network):
-    """Return the recorded steps and the loss curve; batches in list order, the incomplete last one dropped."""
-    training, stages = request.training, OrderedDict()
-    batches = [_batch(request, index) for index in range(request.batches)]
-    curve = np.empty(training["steps"], request.dtype)
-    for step in range(1, training["steps"] + 1):
-        batch = batches[(step - 1) % len(batches)]
-        loss = network.step(batch["batch/selected"], batch["target/normalised"])
-        curve[step - 1] = loss
-        if step in training["recorded"]:
-            prefix = "step/%04d/" % step
-            velocities, weights = network.state()
-            stages[prefix + "loss"] = np.asarray(loss)
-            stages.update((prefix + "velocity/" + name, v) for name, v in zip(_parameters(request), velocities))
-            stages.update((prefix + "weight/" + name, w) for name, w in zip(_parameters(request), weights))
+    given, size = request.given, request.training["batch_size"]
+    batches = [batch(request, given["patches/raw"], given["targets/raw"], slice(i * size, (i + 1) * size))
+               for i in range(request.batches)]
+    stages = OrderedDict(given)
+    stages.update(batches[0])
+    stages.update(network.observe(batches[0]["batch/selected"], batches[0]["target/normalised"]))
+    steps, curve = train(request, network, batches, request.training["steps"])
+    stages.update(steps)
     stages["loss/curve"] = curve
     return stages
 
 
-def _parameters(request):
-    """Return ['conv1/W', 'conv1/b', 'conv2/W', ...]."""
-    return [name[len("weight/"):] for name in request.weights]
+def _check_dtypes(request, stages, nodes):
+    """Refuse an array of numbers of another dtype than its node tells, or the request where it tells none."""
+    for node in nodes:
+        array = stages[node["stage"]]
+        told = "float64" if node["operation"] == "header" else node["attributes"].get("dtype", request.dtype.name)
+        if array.dtype.kind == "f" and array.dtype != told:
+            raise TypeError("%s is %s, expected %s" % (node["stage"], array.dtype, told))
 
 
-def manifest(request):
+def manifest(request, stages, nodes):
     """Return the trace's manifest, all but what the writer adds (order, content_sha256)."""
     return {
         "format": "parity-trace/1",
@@ -93,15 +77,26 @@ def manifest(request):
         "request_sha256": request.sha256,
         "code_sha256": CODE_SHA256,
         "process": PROCESS,
-        "graph": graph.describe(request, _parameters(request)),
-        "training": dict(request.training, batches=request.batches),
+        "graph": nodes,
+        "training": _training(request, stages),
     }
+
+
+def _training(request, stages):
+    """Return the request's training settings and what followed from them."""
+    if request.kind == "network":
+        return dict(request.training, batches=request.batches)
+    steps = len(stages["split/order"])
+    return dict(request.training, steps=steps, batches=steps // request.training["epochs"], momentum_form="lasagne")
 
 
 def _network(request, networks):
     """Return the compiled network of ``request``'s shapes, dtype, output and rates, from ``networks`` if it is there."""
     training = request.training
-    rates = (training["learning_rate"], training["momentum"])
+    if request.kind == "pipeline" and request.initialisation is not None:
+        request.weights.update(zip(request.weights, draw_weights(
+            len(request.channels), PUBLISHED, request.dtype, request.initialisation["seed"], request.initialisation["deviation"])))
+    rates = (training["learning_rate"], training["momentum"], bool(training.get("rate_changes")))
     key = (tuple(array.shape for array in request.weights.values()), request.dtype.name, request.manifest["output"], rates)
     if key not in networks:
         networks[key] = Network(request.weights, request.dtype, request.manifest["output"], *rates)
@@ -127,10 +122,11 @@ def main(arguments):
     for count, (source, destination) in enumerate(pairs, 1):
         started = time.time()
         try:
-            request = Request(source)
+            request = read_request(source)
             network = _network(request, networks)
             built = time.time()
-            trace.write(destination, manifest(request), record(request, network))
+            stages, nodes = record(request, network)
+            trace.write(destination, manifest(request, stages, nodes), stages)
         except trace.BadInput as error:
             print("legacy.record: %s" % error, file=sys.stderr)
             return 2
@@ -139,7 +135,7 @@ def main(arguments):
             return 2
         print("%d/%d %s: network %.1f s, %d steps %.1f s" % (
             count, len(pairs), os.path.basename(source), built - started,
-            request.training["steps"], time.time() - built), file=sys.stderr)
+            len(stages["loss/curve"]), time.time() - built), file=sys.stderr)
     return 0
 
 

@@ -13,18 +13,22 @@ import numpy
 import scipy
 import theano
 
+from legacy import rasters
 from legacy.compat import blas_flags, text, theano_name
 from legacy.network import lasagne
 
 
 def describe():
-    """Return the versions of Theano, Lasagne, numpy, scipy, Python and the compiler, and Theano's BLAS flags, as a dict."""
+    """Return the versions of Theano, Lasagne, numpy, scipy, GDAL, Python and the compiler, and Theano's BLAS flags, as a dict."""
+    binding, gdal = rasters.binding()
     return {
         "name": theano_name(),
         "theano": theano.__version__,
         "lasagne": lasagne.__version__,
         "numpy": numpy.__version__,
         "scipy": scipy.__version__,
+        "gdal": gdal,
+        "gdal_binding": binding,
         "python": platform.python_version(),
         "system": "%s %s" % (platform.system(), platform.machine()),
         "compiler": _compiler(),
