@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from port import __main__ as command_line
-from port import lasagne_weights, recording, tape
+from port import lasagne_weights, recording
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def _filters_not_flipped() -> None:
         return weight.detach().numpy().copy()
 
     lasagne_weights.to_torch = to_torch
-    tape.from_torch = from_torch
+    lasagne_weights.from_torch = from_torch
 
 
 def _second_filters_flipped_again() -> None:

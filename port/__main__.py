@@ -231,19 +231,27 @@ def convert(
 
 
 @app.command()
+@with_switches()
 def record(
     files: Annotated[list[Path], typer.Argument(metavar="REQUEST TRACE ...", help="Pairs of .npz files.")],
     *,
     teacher: Annotated[
         list[Path] | None, typer.Option(metavar="LEGACY", help="The original's trace of each request, in order.")
     ] = None,
+    seeded: Annotated[
+        str | None, typer.Option(metavar="given|own", help="The shuffle of the request, or one drawn from its seed.")
+    ] = None,
     threads: ThreadsOption = 1,
+    switches: Mapping[str, Any],
 ) -> None:
-    """Record what the port computes from requests, stage by stage, for the judge (`python -m parity compare`)."""
+    """Record what the port computes from requests, stage by stage, for the judge (`python -m parity compare`).
+
+    Recipe original with each request's settings; a switch given replaces that one.
+    """
     from port.record import record_all  # only this command needs the judge's file format
 
     _use_threads(threads)
-    for trace in record_all(files, teacher or []):
+    for trace in record_all(files, teacher or [], {**switches, "seeded": seeded}):
         _last_line(f"{trace}: what the port computes")
 
 

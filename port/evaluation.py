@@ -106,9 +106,15 @@ def read_maps(
         truth=normalise_target(scene.target(region), scaling),
         baselines=baselines(scene, scaling, kept=kept or covered),
         estimate=estimated,
-        valid=_inner(region, scene) & ~scene.masks(region).any(axis=0) & np.isfinite(estimated),
+        valid=comparable(region, scene, estimated),
         changes=scene.changes(region),
     )
+
+
+def comparable(region: Region, scene: Scene, estimate: Float32[np.ndarray, "row col"]) -> Bool[np.ndarray, "row col"]:
+    """Which pixels of a region may be compared: unmasked at all dates, 8 px from the scene's edge, and estimated."""
+    may: np.ndarray = _inner(region, scene) & ~scene.masks(region).any(axis=0) & np.isfinite(estimate)
+    return may
 
 
 def accuracy(maps: Maps, estimate: Float32[np.ndarray, "row col"]) -> dict[str, Metrics]:

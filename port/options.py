@@ -79,8 +79,18 @@ def _option(switch: str) -> inspect.Parameter:
     kind = str if choices else arguments[0] if arguments else hint
     flag = switch.replace("_", "-")
     names = [f"--{flag}/--no-{flag}"] if kind is bool else [f"--{flag}"]
+    limit = type(None) in arguments
     option = typer.Option(
-        *names, help=HELP[switch], metavar="|".join(choices) or None, rich_help_panel="Recipe switches"
+        *names,
+        help=HELP[switch],
+        metavar="|".join(choices) or ("N|none" if limit else None),
+        parser=_limit if limit else None,
+        rich_help_panel="Recipe switches",
     )
     annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(switch, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _limit(text: str) -> int | str:
+    """A number, or "none" to take a recipe's limit away."""
+    return text if text == "none" else int(text)

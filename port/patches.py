@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from port.errors import PatchError
+from port.recipes import Recipe
 from port.regions import Region
 
 
@@ -60,3 +61,18 @@ def valid_patches(
             "scene with fewer clouds, or a smaller --stride-px"
         )
     return valid
+
+
+def clear_patches(invalid: Bool[np.ndarray, "*date row col"], recipe: Recipe) -> Int[np.ndarray, "valid 2"]:
+    """The patches of a recipe's grid whose pixels are all valid at every date, row by row.
+
+    Raises:
+        PatchError: there is none.
+    """
+    grid = patch_grid(
+        (invalid.shape[-2], invalid.shape[-1]),
+        side_px=recipe.patch_side_px,
+        stride_px=recipe.stride_px,
+        origin_px=recipe.patch_origin_px,
+    )
+    return valid_patches(grid, invalid, side_px=recipe.patch_side_px)

@@ -129,6 +129,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 def recipe(name: str = "corrected", **switches: Any) -> Recipe:
     """A named recipe with single switches replaced; a switch given as None keeps the recipe's value.
 
+    The patch limit is taken away by "none".
+
     Raises:
         SettingError: unknown recipe or switch, or a value the switch does not take.
     """
@@ -140,6 +142,8 @@ def recipe(name: str = "corrected", **switches: Any) -> Recipe:
         raise SettingError(
             f"recipe {name!r} has no switch {unknown[0]!r}; it has {', '.join(Recipe.__dataclass_fields__)}"
         )
+    if given.get("patch_limit") == "none":
+        given["patch_limit"] = None
     values = {switch: given.get(switch, getattr(RECIPES[name], switch)) for switch in Recipe.__dataclass_fields__}
     _check(values)
     return Recipe(**values)

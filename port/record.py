@@ -1,26 +1,34 @@
 """The port's side of a comparison: one request in, one trace of all the port computes out (mirror of `legacy.record`).
 
-It runs the product's own normalisation, network, loss and optimiser under recipe `original`; with the legacy's trace as
-teacher it runs every stage once more on the inputs that the legacy recorded for it.
+It runs the product's own code for every stage under recipe `original`; with the legacy's trace as teacher it runs
+every stage once more on the inputs that the legacy recorded for it. Single switches can be set otherwise, to show what
+they change: the trace then tells what was done.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from parity.errors import TraceError
 from parity.trace import code_sha256, read_request, read_trace, software_versions, write_trace
+from port.data_path_recording import DataPathRecording
 from port.errors import SettingError, WeightsError
-from port.recording import Recording, batches
+from port.recording import Recording
+from port.requested import requested_recipe
 from port.tape import Tape
 
+SEEDED = ("given", "own")
+"""Who draws the shuffle: the request gives it, or the product draws its own from the request's seed."""
 LAYOUT = "lasagne: (out, in, row, col), filters flipped (true convolution)"
 
 
-def record_all(files: Sequence[Path], teachers: Sequence[Path]) -> Iterator[Path]:
+def record_all(
+    files: Sequence[Path], teachers: Sequence[Path], switches: Mapping[str, Any] | None = None
+) -> Iterator[Path]:
     """Record pairs REQUEST TRACE ..., each with its teacher if there are any; gives each trace as it is written.
 
     Raises:
-        SettingError: an odd number of files, or teachers for some requests only.
+        SettingError: an odd number of files, teachers for some requests only, or an unknown switch or value.
         WeightsError: a request or teacher that cannot be used.
     """
     if len(files) % 2 or len(teachers) not in (0, len(files) // 2):
@@ -30,31 +38,46 @@ def record_all(files: Sequence[Path], teachers: Sequence[Path]) -> Iterator[Path
         )
     for index, trace_path in enumerate(files[1::2]):
         try:
-            record(files[2 * index], trace_path, teachers[index] if teachers else None)
+            record(files[2 * index], trace_path, teachers[index] if teachers else None, switches)
         except TraceError as error:
             raise WeightsError(str(error)) from error
         yield trace_path
 
 
-def record(request_path: Path, trace_path: Path, teacher_path: Path | None = None) -> None:
+def record(
+    request_path: Path,
+    trace_path: Path,
+    teacher_path: Path | None = None,
+    switches: Mapping[str, Any] | None = None,
+) -> None:
     """Write the port's trace of a request.
 
     Args:
-        request_path: weights, patches, targets and settings.
+        request_path: a scene's files, or weights, patches and targets, and settings.
         trace_path: where the trace goes; it appears whole or not at all.
         teacher_path: the legacy's trace of the same request, for the teacher-forced stages.
+        switches: those of the recipe to be set otherwise than the request asks, and `seeded` (see `SEEDED`); one given
+            as None stays.
 
     Raises:
         TraceError: a request or teacher that cannot be used.
+        SettingError: an unknown switch or value.
+        Sar2NdviError: what the product itself refuses.
     """
     request = read_request(request_path)
     teacher = read_trace(teacher_path) if teacher_path else None
-    tape = Tape(teacher)
-    Recording(request, tape).run()
+    given = dict(switches or {})
+    seeded = _own_shuffle(given.pop("seeded", None))
+    recipe = requested_recipe(request, given)
+    tape = Tape(teacher, recipe.filters)
+    if request.manifest["kind"] == "pipeline":
+        training = DataPathRecording(request, recipe, tape, seeded=seeded).run()
+    else:
+        training = Recording(request, recipe, tape).run()
     manifest = {
         "side": "port",
         "stack": {"name": "pytorch", **software_versions("torch", "numpy")},
-        "dtype": request.manifest["dtype"],
+        "dtype": recipe.precision,
         "layout": LAYOUT,
         "seed": request.manifest["seed"],
         "request": dict(request.manifest),
@@ -62,6 +85,12 @@ def record(request_path: Path, trace_path: Path, teacher_path: Path | None = Non
         "code_sha256": code_sha256(Path(__file__).parent),
         "teacher_sha256": teacher.sha256 if teacher else None,
         "graph": [node.as_json() for node in tape.nodes],
-        "training": request.manifest["training"] | {"batches": batches(request)},
+        "training": training,
     }
     write_trace(trace_path, manifest, tape.arrays)
+
+
+def _own_shuffle(seeded: str | None) -> bool:
+    if seeded not in (None, *SEEDED):
+        raise SettingError(f"seeded is {seeded!r}; choose one of {', '.join(SEEDED)}")
+    return seeded == "own"

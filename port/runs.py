@@ -23,7 +23,7 @@ from port.figures import loss_figure, map_figure
 from port.initialisation import initialise
 from port.network import FusionCNN, make_network
 from port.observer import Observer, Silent
-from port.patches import excluding, patch_grid, valid_patches
+from port.patches import clear_patches, excluding
 from port.prediction import predictable, write_prediction
 from port.recipes import Recipe
 from port.regions import Region
@@ -110,10 +110,7 @@ def _split(scene: Scene, region: Region, settings: Settings) -> Split:
     """Training and validation patches; the test region is masked first, as the original does."""
     recipe = settings.recipe
     predictable(region, scene.shape, recipe, make_network(settings.variant, recipe).border_px)
-    grid = patch_grid(
-        scene.shape, side_px=recipe.patch_side_px, stride_px=recipe.stride_px, origin_px=recipe.patch_origin_px
-    )
-    patches = valid_patches(grid, excluding(scene.invalid(), region), side_px=recipe.patch_side_px)
+    patches = clear_patches(excluding(scene.invalid(), region), recipe)
     return split_patches(patches, recipe, seed=settings.seed)
 
 

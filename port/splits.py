@@ -95,11 +95,16 @@ def random_split(
 
     The counts are those of the limit (15200 and 3800 of 19000) however many patches there are: fewer all train.
     """
-    total = len(patches) if limit is None else limit
-    train = total - round(total * fraction)
+    train, total = shares(len(patches), limit=limit, fraction=fraction)
     listed = shuffled(patches, permutation)
     note = "" if len(patches) > train else f"validation is empty: {len(patches)} patches, the first {train} train"
     return Split(listed[:train], listed[train:total], note)
+
+
+def shares(count: int, *, limit: int | None, fraction: float) -> tuple[int, int]:
+    """How many of a list of patches train, and where those that validate after them end."""
+    total = count if limit is None else limit
+    return total - round(total * fraction), total
 
 
 def block_split(patches: Int[np.ndarray, "patch 2"], *, side_px: int, fraction: float, seed: int) -> Split:

@@ -14,6 +14,7 @@ from port.errors import SceneError
 from port.initialisation import initialise
 from port.lasagne_weights import write_npz
 from port.network import make_network
+from port.rasters import ungeoreferenced
 from port.recipes import recipe
 
 TRAIN = ("train", "--epochs", "1", "--batch-size", "4", "--threads", "1")
@@ -101,9 +102,27 @@ def test_original_weights_predict(port: object, original: Path, synthetic_folder
     )  # fmt: skip
     assert (code, out) == (0, "F.tif: NDVI at t of 38:72,28:82 (34 x 54 px)\n")
     assert "the public program expects NDVI in [-1, 1]" in err
-    with rasterio.open("F.tif") as file:
+    with ungeoreferenced(), rasterio.open("F.tif") as file:
         assert file.shape == (34, 54)
         assert file.read(1).min() >= 0
+
+
+def test_a_bare_prediction_is_evaluated_where_it_is_said_to_lie(
+    port: object, original: Path, synthetic_folder: Path
+) -> None:
+    """Recipe published writes a bare file: one paragraph asks for --region, with it all is compared."""
+    weights = ("--checkpoint", original, "--variant", "SOPTIIp", "--recipe", "published")
+    assert port("predict", *weights, "--data", synthetic_folder, "--region", "30:80,20:90", "--out", "F.tif")[0] == 0
+    asked = ("evaluate", "--prediction", "F.tif", "--data", synthetic_folder)
+    code, _, err = port(*asked)
+    assert code == 2
+    assert re.search(r"F.tif has no georeference .* or name with --region where a bare prediction lies\n$", err)
+    code, _, err = port(*asked, "--region", "30:80,20:90")
+    assert code == 2
+    assert "34 rows x 54 columns and no georeference, but is said to lie on a region of 50 x 70" in err
+    code, out, _ = port(*asked, "--region", "38:72,28:82")
+    assert code == 0
+    assert re.search(r"on \d+ pixels of 38:72,28:82\n$", out)
 
 
 def test_convert_there_and_back(port: object, original: Path) -> None:

@@ -20,7 +20,17 @@ FORBIDDEN: Mapping[str, frozenset[str]] = {
     "tests/parity": frozenset({"torch", "theano", "lasagne", "port", "legacy", "parity_tests"}),
 }
 """What no file of a room may import."""
-JUDGES_FORMAT = {"record", "recording", "tape"}
+JUDGES_FORMAT = {
+    "record",
+    "requested",
+    "recording",
+    "data_path_recording",
+    "scene_recording",
+    "layer_recording",
+    "step_recording",
+    "prediction_recording",
+    "tape",
+}
 """The files of the port that write its trace, and so know the judge's format."""
 ROOMS = pytest.mark.parametrize("room", FORBIDDEN)
 Sources = Mapping[str, str]
