@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from port import audit_table, runs, weights
+from port import ablation, ablation_table, audit_table, runs, weights
+from port.ablation_table import Row
 from port.audit import Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
 from port.bands import VARIANTS
@@ -49,6 +50,7 @@ RegionOption = Annotated[
 FirstDateOption = Annotated[int, typer.Option(min=1, help="Number of date t-1 in the file names; t and t+1 follow.")]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor threads; default: as many as cores.")]
 VariantOption = Annotated[str | None, typer.Option(metavar="|".join(VARIANTS), help="What the weights are for.")]
+SizeOption = Annotated[str, typer.Option(metavar="ROWSxCOLS", help="Of a synthetic scene, in pixels of 10 m.")]
 RecipeOption = Annotated[str | None, typer.Option("--recipe", metavar="|".join(RECIPES), help="How they were trained.")]
 
 
@@ -201,18 +203,69 @@ def audit(
 
 
 @app.command()
+@with_switches()
+def ablate(
+    *,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="DIR|synthetic", help="A scene; may be given several times.")
+    ] = None,
+    variants: Annotated[str, typer.Option(metavar="NAME,NAME,...", help="Which variants are run.")] = ",".join(
+        VARIANTS
+    ),
+    seeds: Annotated[
+        int, typer.Option(help="How many, from 0; on the synthetic scene the seed is the scene's too.")
+    ] = 5,
+    recipe_name: Annotated[str, typer.Option("--recipe", metavar="|".join(RECIPES), help="Set of switches.")] = (
+        "corrected"
+    ),
+    test_region: Annotated[
+        str | None, typer.Option(metavar="R0:R1,C0:C1", help="Kept for testing; default: each scene's lower 40 %.")
+    ] = None,
+    size: SizeOption = "256x256",
+    jobs: Annotated[int | None, typer.Option(help="Runs side by side; default: cores / threads.")] = None,
+    threads: Annotated[int, typer.Option(help="Of each run; the last digits depend on it, as on nothing else.")] = 1,
+    out_folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="For tables, figure, done runs.")] = Path(
+        "ablation"
+    ),
+    first_date: FirstDateOption = 1,
+    force: Annotated[bool, typer.Option("--force", help="Train although the audit finds a sure error.")] = False,
+    switches: Mapping[str, Any],
+) -> None:
+    """What SAR, the DEM and the second optical date are worth: variants and baselines by scene, over several seeds.
+
+    Runs that are done are not run again: the same command goes on where it was stopped.
+    """
+    study = ablation.Study(
+        data=data or [ablation.SYNTHETIC],
+        recipe=recipe(recipe_name, **switches),
+        variants=variants.split(","),
+        seeds=seeds,
+        test_region=None if test_region is None else Region.parse(test_region),
+        first_date=first_date,
+        size_px=_size(size),
+        threads=threads,
+        force=force,
+    )
+    try:
+        with StageProgress(remaining=False) as progress:
+            done = ablation.ablate(study, out_folder, jobs=jobs or max(1, _cores() // threads), observer=progress)
+    except KeyboardInterrupt:
+        _plain(err, f"stopped; the runs that are done stay in {out_folder}, the same command does the others")
+        raise typer.Exit(130) from None
+    _print_ablation(done.rows)
+    _last_line(f"{out_folder}: {ablation.STEM}.csv, .json, .md, .png; {done.done} runs done now, {done.kept} before")
+
+
+@app.command()
 def synth(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
     *,
-    size: Annotated[str, typer.Option(metavar="ROWSxCOLS", help="In pixels of 10 m.")] = "256x256",
+    size: SizeOption = "256x256",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scene.")] = 0,
     looks: Annotated[float, typer.Option(help="Equivalent number of looks of the speckle.")] = 20.0,
 ) -> None:
     """Write a synthetic scene: fields, crop cycles, harvests between the dates, speckle, clouds, a DEM."""
-    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", size)
-    if match is None:
-        raise SettingError(f"size {size!r} is not of the form ROWSxCOLS, such as 256x256")
-    rows, cols = map(int, match.groups())
+    rows, cols = _size(size)
     folder = write_synthetic_scene(directory, size_px=(rows, cols), seed=seed, looks=looks)
     _last_line(f"{folder}: a synthetic scene of {rows} x {cols} px, {len(list(folder.iterdir()))} GeoTIFFs")
 
@@ -264,8 +317,9 @@ class Failure:
 class StageProgress:
     """A bar for each stage on a terminal; elsewhere, such as in a log, a line for each tenth of it."""
 
-    def __init__(self) -> None:
-        columns = (TextColumn("{task.description:9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    def __init__(self, *, remaining: bool = True) -> None:
+        columns = [TextColumn("{task.description:9}"), BarColumn(), MofNCompleteColumn()]
+        columns += [TimeRemainingColumn()] if remaining else []  # an ablation tells its own
         self._bars = Progress(*columns, TextColumn("{task.fields[word]}"), console=err, disable=not err.is_terminal)
         self._tasks: dict[str, TaskID] = {}
         self._tenths: dict[str, int] = {}
@@ -296,8 +350,20 @@ class StageProgress:
 
 def _use_threads(threads: int | None) -> None:
     """Let PyTorch use that many threads, or as many as cores may be used."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(threads or available)
+    torch.set_num_threads(threads or _cores())
+
+
+def _cores() -> int:
+    """The cores that may be used."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Rows and columns written as ROWSxCOLS."""
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    if match is None:
+        raise SettingError(f"size {text!r} is not of the form ROWSxCOLS, such as 256x256")
+    return int(match[1]), int(match[2])
 
 
 def _print_table(comparisons: Mapping[str, Comparison]) -> None:
@@ -345,6 +411,17 @@ def _remark_scale(scene: Scene, variant: str, recipe: Recipe) -> None:
     """What is surely wrong in the files that a variant uses."""
     for text in scale_remarks(scene, variant=variant, recipe=recipe, sources=variant_sources(variant)):
         _remark(text)
+
+
+def _print_ablation(rows: Sequence[Row]) -> None:
+    """Mean and spread of MAE, and of what is gained in it, a table for each scene."""
+    for scene, lines in ablation_table.sections(rows).items():
+        table = Table(title=f"{scene}: MAE of NDVI at t in the test region", box=SIMPLE_HEAD, pad_edge=False)
+        for column in ablation_table.COLUMNS:
+            table.add_column(column, justify="left" if column == ablation_table.COLUMNS[0] else "right", no_wrap=True)
+        for cells in lines:
+            table.add_row(*cells)
+        out.print(table)
 
 
 def _remark(text: str) -> None:

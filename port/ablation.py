@@ -24,6 +24,7 @@ from port import ablation_store
 from port.ablation_figure import ablation_figure
 from port.ablation_store import PREDICTION, Job, Outcome, scene_digest
 from port.ablation_table import Row, table, write_tables
+from port.audit import check_scale
 from port.bands import VARIANTS, variant_bands
 from port.errors import OutputError, Sar2NdviError, SettingError
 from port.observer import Observer, Silent
@@ -53,6 +54,7 @@ class Study:
     first_date: int = 1
     size_px: tuple[int, int] = (256, 256)
     threads: int = 1
+    force: bool = False  # train although the audit finds a sure error
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def ablate(study: Study, out: Path, *, jobs: int = 1, observer: Observer | None 
     _check(study, jobs)
     observer = observer or Silent()
     with tempfile.TemporaryDirectory(prefix="sar2ndvi-") as scratch:
-        planned = _planned(study, Path(scratch))
+        planned = _planned(study, Path(scratch), observer)
         runs = _made(out / "runs")
         known = {job: ablation_store.read(runs, job) for job in planned}
         missing = [job for job, outcome in known.items() if outcome is None]
@@ -107,15 +109,25 @@ def _name(data: str, study: Study) -> str:
     return f"{SYNTHETIC} {study.size_px[0]}x{study.size_px[1]}" if data == SYNTHETIC else Path(data).resolve().name
 
 
-def _planned(study: Study, scratch: Path) -> list[Job]:
+def _planned(study: Study, scratch: Path, observer: Observer) -> list[Job]:
     """All runs of a study, scene by scene, seed by seed; every one is checked as far as it can be before it trains."""
-    planned = []
+    planned, remarks = [], dict[str, None]()
     for data in study.data:
+        name = _name(data, study)
         for seed, scene, digest in _scenes(data, study, scratch):
             for settings in (_settings(study, scene, seed, variant) for variant in study.variants):
                 patches = len(plan(settings, scene)[1].training)
-                planned.append(Job(_name(data, study), digest, settings, study.threads, patches))
+                planned.append(Job(name, digest, settings, study.threads, patches))
+            remarks |= {f"{name}: {remark}": None for remark in _scale_remarks(study, scene)}
+    for remark in remarks:
+        observer.remark(remark)
     return planned
+
+
+def _scale_remarks(study: Study, scene: Scene) -> Iterator[str]:
+    """What the audit finds in a scene's scale; a sure error is raised unless forced."""
+    for variant in study.variants:
+        yield from check_scale(scene, variant=variant, recipe=study.recipe, force=study.force)
 
 
 def _settings(study: Study, scene: Scene, seed: int, variant: str) -> Settings:
@@ -127,6 +139,7 @@ def _settings(study: Study, scene: Scene, seed: int, variant: str) -> Settings:
         test_region=study.test_region,
         first_date=scene.first_date,
         seed=seed,
+        force=study.force,
     )
 
 
