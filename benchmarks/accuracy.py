@@ -15,14 +15,20 @@ from typing import Any
 
 import torch
 
+from port.evaluation import Comparison
 from port.recipes import recipe
 from port.regions import Region
 from port.runs import Settings, run
+from port.synthetic import write_synthetic_scene
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.json"
 DATA = Path(os.environ.get("SAR2NDVI_DATA", "../shared/data"))
 REAL = "hesbaye_s_2021-06_2021-08"
 SYNTHETIC = "synthetic"
+"""A scene made anew from each seed."""
+ONE_SYNTHETIC = "synthetic, scene 0"
+"""One and the same scene for all seeds."""
+METRICS = ("mae", "rmse", "cc", "psnr", "ssim")
 
 
 @dataclass(frozen=True)
@@ -54,21 +60,34 @@ ROWS = (
     Row(SYNTHETIC, "SOPTIIp", "corrected", THREE),
     Row(SYNTHETIC, "SOPTIIp", "corrected", TWO, BY_1000),
     Row(SYNTHETIC, "SOPTIIp", "tuned", TWO),
+    Row(ONE_SYNTHETIC, "SOPTIIp", "corrected", FIVE),
 )
 
 
-def measure(row: Row, seed: int) -> dict[str, Any]:
-    """One run's accuracies; on the synthetic scene the seed is the scene's too."""
+def compared(row: Row, seed: int) -> dict[str, Comparison]:
+    """One run's accuracies, by kind of pixel; on a synthetic scene made anew the seed is the scene's too."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             variant=row.variant,
             recipe=recipe(row.recipe, **row.switches),
-            data=None if row.scene == SYNTHETIC else DATA / row.scene,
-            test_region=None if row.scene == SYNTHETIC else Region.parse("60:100,0:100"),
+            data=_data(row.scene, Path(folder)),
+            test_region=Region.parse("60:100,0:100") if row.scene == REAL else None,
             seed=seed,
             out=Path(folder),
         )
-        found = run(settings).comparisons
+        return run(settings).comparisons
+
+
+def _data(scene: str, folder: Path) -> Path | None:
+    """Where a scene lies; the one synthetic scene is written into the folder."""
+    if scene == ONE_SYNTHETIC:
+        return write_synthetic_scene(folder / "scene", seed=0)
+    return None if scene == SYNTHETIC else DATA / scene
+
+
+def measure(row: Row, seed: int) -> dict[str, Any]:
+    """One run's MAE by kind of pixel, and every method's accuracies on all pixels."""
+    found = compared(row, seed)
     groups = {
         kind: {"interpolation": comparison.interpolation.mae, "prediction": comparison.prediction.mae}
         for kind, comparison in found.items()
@@ -79,7 +98,14 @@ def measure(row: Row, seed: int) -> dict[str, Any]:
         "run": row.name,
         "seed": seed,
         "mae": groups,
+        "methods": methods(found["all"]),
     }
+
+
+def methods(comparison: Comparison) -> dict[str, dict[str, float]]:
+    """Each method's metrics by name: the prediction's, then the baselines'."""
+    found = {"prediction": comparison.prediction, **comparison.baselines}
+    return {name: {metric: getattr(metrics, metric) for metric in METRICS} for name, metrics in found.items()}
 
 
 def missing(done: list[dict[str, Any]]) -> Iterator[tuple[Row, int]]:

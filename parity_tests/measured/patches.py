@@ -1,5 +1,7 @@
 """Where the port's patches lie, how many there are on the paper's scene, and how they are shared out."""
 
+from bisect import bisect_left
+
 import numpy as np
 import rasterio
 from jaxtyping import Int
@@ -55,7 +57,7 @@ def split() -> list[int]:
 def fewest_with_validation() -> int:
     """The smallest number of patches that leaves a whole batch to validation."""
     size, limit = recipe(ORIGINAL).batch_size, recipe(ORIGINAL).patch_limit or len(_grid())
-    return next(count for count in range(limit // 2, limit + 1) if len(_shared_out(count).validation) >= size)
+    return size + bisect_left(range(size, limit + 1), size, key=lambda count: len(_shared_out(count).validation))
 
 
 def valid_mask_values() -> list[int]:

@@ -1,0 +1,22 @@
+"""The runs that the gate does: those its claims are about, and others whose recorded accuracy it holds."""
+
+from collections.abc import Iterator
+from functools import cache
+
+from benchmarks.accuracy import REAL, Row
+from gate_tests.claims import Claim, claims
+
+REGRESSION_METRICS = ("mae", "cc")
+_OTHERS = (Row(REAL, "OPTII", "corrected", (0, 1)),)
+
+
+@cache
+def held_claims() -> tuple[Claim, ...]:
+    """The claims of paper.toml."""
+    return tuple(claims())
+
+
+def chosen() -> Iterator[Row]:
+    """All rows, each with the seeds that are run again."""
+    yield from (claim.row for claim in held_claims())
+    yield from _OTHERS
