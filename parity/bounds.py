@@ -9,7 +9,7 @@ become (`parity.propagation`).
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,16 @@ def sum_factor(length: int) -> float:
     return min(6 * math.sqrt(length), float(length))
 
 
+def repeated_sum_factor(terms: np.ndarray) -> float:
+    """Likewise for given terms, of which those of one magnitude round alike: min(6 sqrt(sum of m^2), n), m the times.
+
+    Added to sums of one binade, equal terms lose equal bits. The gradient of a mean of magnitudes has but two values.
+    """
+    magnitude, times = np.unique(np.abs(terms), return_counts=True)
+    times = times[magnitude != 0].astype(np.float64)  # 0 is added without rounding
+    return min(6 * math.sqrt(times @ times), float(times.sum()))
+
+
 ILL_CONDITIONED = frozenset({"correlation"})
 """Operations whose rounding may exceed the semantic tolerance: of numbers that hardly differ little is left."""
 
@@ -57,7 +67,16 @@ def _gradient_input(node: Node, W: np.ndarray, delta: np.ndarray) -> Bound:
 
 
 def _bias_gradient(_: Node, delta: np.ndarray) -> Bound:
-    return np.asarray(sum_factor(delta[:, 0].size) * operations.bias_gradient(np.abs(delta)))
+    factors = [repeated_sum_factor(delta[:, out]) for out in range(delta.shape[1])]
+    return np.asarray(factors * operations.bias_gradient(np.abs(delta)))
+
+
+def _add_interpolation(
+    _: Node, computed: np.ndarray, images: np.ndarray, *, indices: Sequence[int], border: int
+) -> Bound:
+    # the sum of all, and one rounding of the division
+    magnitude = operations.add_interpolation(np.abs(computed), np.abs(images), indices=indices, border=border)
+    return np.asarray(sum_factor(len(indices) + 2) * magnitude)
 
 
 def _mean_absolute_error(_: Node, prediction: np.ndarray, target: np.ndarray) -> Bound:
@@ -103,6 +122,7 @@ _ROUNDINGS: Mapping[str, Rounding] = {
     "correlation_valid_gradient_weights": _gradient_weights,
     "correlation_valid_gradient_input": _gradient_input,
     "bias_gradient": _bias_gradient,
+    "add_interpolation": _add_interpolation,
     "mean_absolute_error": _mean_absolute_error,
     "mean_absolute_error_gradient": _mean_absolute_error_gradient,
     "root_mean_square_error": _root_mean_square_error,

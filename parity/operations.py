@@ -99,6 +99,12 @@ def rectify_gradient(before: np.ndarray, delta: np.ndarray, *, at_zero: Number) 
     return np.asarray(delta * gate)
 
 
+def add_interpolation(computed: Images, images: Images, *, indices: Sequence[int], border: int) -> Images:
+    """out[n, f, y, x] = computed[n, f, y, x] + the mean over the indices c of images[n, c, y + border, x + border]."""
+    rows, cols = (slice(border, border + length) for length in computed.shape[2:])
+    return np.asarray(computed + images[:, list(indices), rows, cols].mean(axis=1, keepdims=True))
+
+
 def mean_absolute_error(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The mean of |prediction - target| over all elements."""
     return np.asarray(np.abs(prediction - target).mean())

@@ -99,7 +99,7 @@ def _after_choice(node: Node, expected: Values, _: Values, given: Arrays) -> np.
 
 def _after_rounding(node: Node, expected: Values, _: Values, given: Arrays) -> np.ndarray:
     """In an entry of fewer bits than its input, one place more where the input may differ: it may round otherwise."""
-    error = np.sqrt(_moved(node, expected, {}, given))
+    error = np.nan_to_num(np.sqrt(_moved(node, expected, {}, given)), nan=0.0)  # where there is no prediction
     image, source = expected[node.stage], expected[node.inputs[0]]
     if image.dtype.itemsize < source.dtype.itemsize:
         place = np.spacing((np.abs(image) + error).astype(image.dtype)).astype(np.float64)
@@ -110,6 +110,12 @@ def _after_rounding(node: Node, expected: Values, _: Values, given: Arrays) -> n
 def _moved(node: Node, _expected: Values, _actual: Values, given: Arrays) -> np.ndarray:
     """Sums or choices of the elements themselves (rows, select, crop, identity, bias_gradient)."""
     return OPERATIONS[node.operation](*given, **attributes(node))
+
+
+def _after_interpolation(node: Node, _expected: Values, _actual: Values, given: Arrays) -> np.ndarray:
+    computed, images = given
+    shared = images / len(node.attributes["indices"])  # a mean of squares, divided once more
+    return OPERATIONS[node.operation](computed, shared, **attributes(node))
 
 
 def _passed(_: Node, _expected: Values, _actual: Values, given: Arrays) -> np.ndarray:
@@ -123,6 +129,7 @@ _PROPAGATED: Mapping[str, Callable[[Node, Values, Values, Arrays], np.ndarray]] 
     "correlation_valid": _after_convolution,
     "correlation_valid_gradient_weights": _after_product,
     "correlation_valid_gradient_input": _after_product,
+    "add_interpolation": _after_interpolation,
     "rectify": _passed,
     "rectify_gradient": _after_gate,
     "mean_absolute_error": _after_mean,

@@ -53,6 +53,7 @@ _ROUNDED = _by_name(
     operations.correlation_valid_gradient_weights,
     operations.correlation_valid_gradient_input,
     operations.bias_gradient,
+    operations.add_interpolation,
     operations.mean_absolute_error,
     operations.mean_absolute_error_gradient,
     operations.root_mean_square_error,
