@@ -45,6 +45,7 @@ class Deviation:
         found: where it was found, for an entry without a number.
         tried: values of the switch that stand for the two where those would run too long.
         contains: stages of which the original's value is the central part of the port's.
+        keeps: stages (patterns) that follow from the change and yet are the original's.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Deviation:
     found: str = ""
     tried: Mapping[str, Value] = field(default_factory=dict)
     contains: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
 
     @property
     def planted(self) -> str | None:
@@ -82,7 +84,15 @@ class Deviation:
 
     def names(self, place: str) -> bool:
         """Whether a stage, or a `training.` or `manifest.` field, is among those that the entry says change."""
-        return place == self.stage or any(fnmatchcase(place, pattern) for pattern in self.changes)
+        return place == self.stage or _matches(place, self.changes)
+
+    def spares(self, stage: str) -> bool:
+        """Whether the entry says that a stage, although it follows from the change, is the original's."""
+        return _matches(stage, self.keeps)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)
@@ -160,6 +170,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "method": (int,),
     "tried": (dict,),
     "contains": (list,),
+    "keeps": (list,),
 }
 """The kinds of the fields that are no text."""
 
@@ -191,7 +202,7 @@ def _check_parts(where: str, table: Mapping[str, Any]) -> None:
         raise LedgerError(f"{where}: tried has {sorted(table['tried'])}, expected as_original and own")
     if table["as_original"] == table["own"]:
         raise LedgerError(f"{where}: as_original and own are both {table['own']!r}; a switch has two sides")
-    for name in ("changes", "contains"):
+    for name in ("changes", "contains", "keeps"):
         if not all(isinstance(place, str) and place for place in table.get(name, [])):
             raise LedgerError(f"{where}: {name} is {table[name]}, expected names of stages")
 

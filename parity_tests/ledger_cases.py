@@ -33,6 +33,7 @@ class LedgerCase:
 
 LEDGER_CASES: Mapping[str, LedgerCase] = {
     "base": LedgerCase(),
+    "linear": LedgerCase(output="linear"),
     "radar": LedgerCase(variant="SAR"),
     # a stored NDVI of 900 is a 900 to the network: a step must be tiny, or the loss soon is no number
     "unscaled": LedgerCase(replace(BASE, divisor=1.0, settings={"learning_rate": 1e-9})),

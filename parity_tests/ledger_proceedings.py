@@ -9,21 +9,19 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import numpy as np
 
 from parity.compare import Comparison, compare
 from parity.findings import Finding
-from parity.ledger import PLANTED, Deviation, Ledger, Value
+from parity.ledger import PLANTED, Deviation, Ledger
 from parity.ledger_proof import prove_off, prove_on
 from parity.trace import read_request, read_trace
 from parity.trajectories import true_trajectory
 from parity.witness import Witness
 from parity_tests.ledger_cases import make_ledger_request
 from parity_tests.proceedings import ONE_THREAD, Tell, run_port
-from port.recipes import Recipe
 from port.record import record
 
 PROCESSES = 2
@@ -130,12 +128,7 @@ def _record_port(request: Path, trace: Path, switches: Mapping[str, Any]) -> Non
     if planted:
         run_port([request, trace], module=["parity_tests.planted", *planted])
     else:
-        record(request, trace, switches={switch: _value(switch, value) for switch, value in switches.items()})
-
-
-def _value(switch: str, value: Value) -> Value | None:
-    """A switch's value; the word none, where the switch takes no words, is None."""
-    return None if value == "none" and NoneType in get_args(get_type_hints(Recipe)[switch]) else value
+        record(request, trace, switches=switches)
 
 
 def _judge_case(request: Path, legacy: Path, port: Path, truth_path: Path) -> Comparison:
