@@ -11,12 +11,9 @@ from port.influence import Influence, influences, unused
 from port.network import FusionCNN
 from port.normalisation import divisors, target_divisor
 from port.recipes import Recipe
-from port.regions import Region
+from port.regions import TEST_FRACTION, Region
 from port.scale_audit import channel_name, first_layer_shares, scale_findings
 from port.scenes import Scene
-
-TEST_FRACTION = 0.4
-"""Share of the rows, the lower ones, whose accuracy is measured where no region is given: as in a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +56,8 @@ def audit(
     seed: int = 0,
 ) -> Audit:
     """Statistics, shares and findings of a scene, and influences on a trained network's error in a region.
+
+    Without a region it is the one that a run keeps for testing.
 
     Raises:
         SceneError: a band cannot be read or holds NaN.

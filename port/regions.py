@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from port.errors import RegionError
 
+TEST_FRACTION = 0.4
+"""Share of a scene's rows, the lower ones, kept for testing where no test region is given."""
 _FORM = re.compile(r"\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*")
 
 

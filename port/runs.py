@@ -26,7 +26,7 @@ from port.observer import Observer, Silent
 from port.patches import clear_patches, excluding
 from port.prediction import predictable, write_prediction
 from port.recipes import Recipe
-from port.regions import Region
+from port.regions import TEST_FRACTION, Region
 from port.run_folders import new_folder
 from port.scenes import Scene
 from port.splits import Split, split_patches
@@ -36,8 +36,6 @@ from port.synthetic import write_synthetic_scene
 from port.training import EpochLosses, make_optimiser, train
 from port.versions import versions
 
-TEST_FRACTION = 0.4
-"""Share of the rows, the lower ones, kept for testing where no test region is given."""
 STAGES = ("train", "predict", "evaluate", "baseline", "summary", "figures")
 
 
