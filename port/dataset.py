@@ -19,7 +19,8 @@ _SYMMETRIES = 8  # of a square: four rotations, each with and without a flip
 class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
     """Patches of one scene: (channel, 33, 33) normalised bands and (1, 17, 17) normalised NDVI at t.
 
-    Order and augmentation depend on `seed` and `epoch` alone, so a run is repeatable with any number of workers.
+    Order and augmentation depend on `seed` and `epoch` alone, so a run is repeatable with any number of workers. Patches
+    to validate with (`trains` False) keep their order and are never turned.
     """
 
     def __init__(
@@ -31,14 +32,15 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
         recipe: Recipe,
         border_px: int,
         seed: int = 0,
-        augment: bool = True,
+        trains: bool = True,
     ) -> None:
         side = recipe.patch_side_px
         self.patches = patches
         self.bands = tuple(bands)
         self.recipe = recipe
         self.seed = seed
-        self._augments = augment and recipe.augmentation == "dihedral"
+        self._reshuffles = trains and recipe.reshuffle
+        self._augments = trains and recipe.augmentation == "dihedral"
         self._border_px = border_px
         self._windows = np.lib.stride_tricks.sliding_window_view(stack.pixels, (side, side), axis=(1, 2))
         self.set_epoch(0)
@@ -56,7 +58,7 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
         """Draw the epoch's order and symmetries."""
         generator = np.random.default_rng((self.seed, epoch))
         count = len(self.patches)
-        self.order = generator.permutation(count) if self.recipe.reshuffle else np.arange(count)
+        self.order = generator.permutation(count) if self._reshuffles else np.arange(count)
         self.symmetry = generator.integers(_SYMMETRIES, size=count) if self._augments else np.zeros(count, dtype=int)
 
     def batch(

@@ -130,9 +130,9 @@ def _train(
                 recipe=recipe,
                 border_px=network.border_px,
                 seed=settings.seed,
-                augment=augment,
+                trains=trains,
             )
-            for patches, augment in ((split.training, True), (split.validation, False))
+            for patches, trains in ((split.training, True), (split.validation, False))
         )
         observer.step("train", 0, recipe.epochs, "")
         for row in train(network, training, validation, recipe, optimiser=optimiser):

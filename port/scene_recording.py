@@ -141,18 +141,18 @@ class SceneRecording:
         keep = {"keep": True} if recipe.last_batch == "keep" else {}
 
         def again(corners: Corners) -> np.ndarray:
-            return _padded(self.dataset(taught, corners, tuple(Band)), recipe)
+            return _padded(self.dataset(taught, corners, tuple(Band), trains=True), recipe)
 
         value = _padded(training, recipe)
         self.tape.put("split/order", operation, ["split/training"], value, again=again, **attributes, **seed, **keep)
         return value
 
     def dataset(
-        self, stack: BandStack, corners: Corners, bands: Sequence[Band], *, augment: bool = False
+        self, stack: BandStack, corners: Corners, bands: Sequence[Band], *, trains: bool = False
     ) -> SentinelPatchDataset:
         """Patches of the scene as the product cuts them."""
         return SentinelPatchDataset(
-            stack, corners, bands=bands, recipe=self.recipe, border_px=BORDER_PX, seed=self.seed, augment=augment
+            stack, corners, bands=bands, recipe=self.recipe, border_px=BORDER_PX, seed=self.seed, trains=trains
         )
 
     def cut(self, stages: Sequence[str], corners: str, patches: Corners, stack: BandStack, taught: BandStack) -> None:

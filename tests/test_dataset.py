@@ -134,10 +134,13 @@ def test_augmentation_turns_input_and_target_alike(stack: BandStack) -> None:
     assert seen == set(range(8))
 
 
-def test_validation_is_not_augmented(stack: BandStack) -> None:
-    """With augment=False the recipe's augmentation is off."""
-    plain, kept = _dataset(stack, PLAIN), _dataset(stack, recipe("tuned"), augment=False)
+def test_validation_is_neither_augmented_nor_reshuffled(stack: BandStack) -> None:
+    """Every epoch validates on the same patches, also where an incomplete last batch is dropped."""
+    plain, kept = _dataset(stack, PLAIN), _dataset(stack, recipe("tuned", last_batch="drop"), trains=False)
     assert torch.equal(kept.batch(range(20))[0], plain.batch(range(20))[0])
+    first, second = (np.concatenate(list(kept.batch_indices(epoch))) for epoch in (0, 1))
+    assert np.array_equal(first, np.arange(len(first)))
+    assert np.array_equal(second, first)
 
 
 def test_torch_loader_serves_it(stack: BandStack) -> None:
