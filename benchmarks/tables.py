@@ -65,6 +65,39 @@ def leakage() -> str:
     return "\n".join(lines)
 
 
+def ablation() -> str:
+    """MAE of the best baseline and of each variant, and paired gains, a column for each scene: mean and spread.
+
+    A gain on which all seeds agree in sign is bold.
+    """
+    entries = json.loads((RESULTS / "ablation.json").read_text(encoding="utf-8"))
+    scenes: dict[str, dict[str, dict[str, Any]]] = {}
+    for entry in entries:
+        scenes.setdefault(entry["scene"], {})[entry["name"]] = entry
+    lines = [f"| | {' | '.join(scenes)} |", "|---" + "|--:" * len(scenes) + "|"]
+    bases = (min(_of("baseline", rows), key=lambda row: statistics.mean(row["mae"])) for rows in scenes.values())
+    lines.append("| best baseline | " + " | ".join(f"{_spread(row)} {row['name']}" for row in bases) + " |")
+    for name in (row["name"] for kind in ("variant", "gain") for row in _of(kind, next(iter(scenes.values())))):
+        lines.append(f"| {name} | {' | '.join(_spread(rows[name]) for rows in scenes.values())} |")
+    return "\n".join(lines)
+
+
+def _of(kind: str, rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a scene that are variants, baselines or gains."""
+    return [row for row in rows.values() if row["kind"] == kind]
+
+
+def _spread(row: dict[str, Any]) -> str:
+    """Mean and standard deviation of a row's MAE; a gain with its sign."""
+    mean, numbers = statistics.mean(row["mae"]), row["mae"]
+    if row["kind"] == "baseline" and len(set(numbers)) == 1:
+        return f"{mean:.4f}"
+    sign = "+" if row["kind"] == "gain" else ""
+    text = f"{mean:{sign}.4f} ± {statistics.stdev(numbers):.4f}"
+    agree = all(number > 0 for number in numbers) or all(number < 0 for number in numbers)
+    return f"**{text}**" if sign and agree else text
+
+
 def parity() -> str:
     """What each witness and the port agreed on, and the largest share of a bound."""
     lines = [
