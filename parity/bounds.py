@@ -37,13 +37,13 @@ def sum_factor(length: int) -> float:
 
 
 def repeated_sum_factor(terms: np.ndarray) -> float:
-    """Likewise for given terms, of which those of one magnitude round alike: min(6 sqrt(sum of m^2), n), m the times.
+    """Likewise for given terms, of which m of one magnitude round alike: 6 sqrt(sum of m^2), at least 6 sqrt(n).
 
     Added to sums of one binade, equal terms lose equal bits. The gradient of a mean of magnitudes has but two values.
     """
     magnitude, times = np.unique(np.abs(terms), return_counts=True)
-    times = times[magnitude != 0].astype(np.float64)  # 0 is added without rounding
-    return min(6 * math.sqrt(times @ times), float(times.sum()))
+    alike = times[magnitude != 0].astype(np.float64)  # 0 is added without rounding
+    return min(6 * math.sqrt(max(alike @ alike, terms.size)), float(terms.size))
 
 
 ILL_CONDITIONED = frozenset({"correlation"})

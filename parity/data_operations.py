@@ -96,12 +96,12 @@ def cut(*rasters_and_corners: np.ndarray, side: int, margin: int) -> Shaped[np.n
     return np.stack([view[rows, cols] for view in views], axis=1)
 
 
-def crop(*rasters: Raster, region: Region) -> Shaped[np.ndarray, "1 channel row col"]:
+def crop(*rasters: Raster, region: Region) -> Shaped[np.ndarray, "1 channel inner_row inner_col"]:
     """One region of all rasters, as a batch of one."""
     return np.stack([raster[_window(raster, region)] for raster in rasters])[None]
 
 
-def valid(*masks: Raster, region: Region) -> Shaped[np.ndarray, "row col"]:
+def valid(*masks: Raster, region: Region) -> Shaped[np.ndarray, "inner_row inner_col"]:
     """1 where all masks are 0, else 0, in a region; uint8."""
     return np.asarray((crop(*masks, region=region)[0] == 0).all(axis=0).astype(np.uint8))
 
@@ -113,9 +113,15 @@ def masked(values: np.ndarray, mask: Raster) -> Shaped[np.ndarray, "pixel"]:
     return np.asarray(values[..., mask != 0].ravel())
 
 
-def to_image(values: Float[np.ndarray, "1 1 row col"]) -> Float[np.ndarray, "row col"]:
-    """The one image of a batch."""
-    return np.asarray(values[0, 0])
+def to_image(
+    values: Float[np.ndarray, "1 1 row col"], *, within: Region | None = None, shape: Sequence[int] | None = None
+) -> Float[np.ndarray, "image_row image_col"]:
+    """The one image of a batch; or an image of another shape that has it within a region, and NaN elsewhere."""
+    if within is None or shape is None:
+        return np.asarray(values[0, 0])
+    image: np.ndarray = np.full(shape, np.nan, values.dtype)
+    image[_window(image, within)] = values[0, 0]
+    return image
 
 
 def header(
@@ -125,7 +131,7 @@ def header(
     return np.array([bands, bits, epsg, nodata, *transform], np.float64)
 
 
-def border(*W: Shaped[np.ndarray, "out in height width"]) -> np.ndarray:
+def border(*W: Shaped[np.ndarray, "_ _ _ _"]) -> np.ndarray:
     """The pixels lost on each side by valid convolutions with all these filters; int64."""
     return np.array(sum(weight.shape[2] - 1 for weight in W) // 2, np.int64)
 

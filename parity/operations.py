@@ -99,7 +99,7 @@ def rectify_gradient(before: np.ndarray, delta: np.ndarray, *, at_zero: Number) 
     return np.asarray(delta * gate)
 
 
-def add_interpolation(computed: Images, images: Images, *, indices: Sequence[int], border: int) -> Images:
+def add_interpolation(computed: Delta, images: Images, *, indices: Sequence[int], border: int) -> Delta:
     """out[n, f, y, x] = computed[n, f, y, x] + the mean over the indices c of images[n, c, y + border, x + border]."""
     rows, cols = (slice(border, border + length) for length in computed.shape[2:])
     return np.asarray(computed + images[:, list(indices), rows, cols].mean(axis=1, keepdims=True))

@@ -95,7 +95,8 @@ def consequences(graph: Graph, legacy: Values, port: Values) -> dict[str, np.nda
             own[stage], other[stage] = (
                 reference.compute(node, ChainMap(side, dict(legacy))).astype(np.float64) for side in (own, other)
             )
-    return {stage: np.asarray(np.abs(other[stage].astype(np.float64) - own[stage])) for stage in own}
+    apart = {stage: np.abs(other[stage].astype(np.float64) - own[stage]) for stage in own}
+    return {stage: np.nan_to_num(value, nan=0.0, posinf=0.0) for stage, value in apart.items()}
 
 
 def _alone(node: Node, legacy: Record, port: Record) -> Iterator[Finding]:
@@ -134,4 +135,16 @@ def _property(node: Node, check: Check, trace: Record) -> Finding:
 
 def _measured(node: Node, check: Check, *, expected: np.ndarray, actual: np.ndarray, bound: np.ndarray) -> Finding:
     constant = node.operation == "constant"
-    return measure(node.stage, check, expected=expected, actual=actual, bound=bound, meant_constant=constant)
+    sides = {"expected": _voided(node, expected), "actual": _voided(node, actual)}
+    return measure(node.stage, check, **sides, bound=bound, meant_constant=constant)
+
+
+def _voided(node: Node, image: np.ndarray) -> np.ndarray:
+    """An image that is to be NaN outside a region with 0 in place of those NaN, and infinity where there is none."""
+    within = node.attributes.get("within")
+    if within is None:
+        return image
+    row0, row1, col0, col1 = within
+    filled = np.where(np.isnan(image), 0, np.inf).astype(image.dtype)
+    filled[row0:row1, col0:col1] = image[row0:row1, col0:col1]
+    return filled
