@@ -91,7 +91,7 @@ def judge(record: Record, metric: str, runs: Sequence[Methods]) -> str:
             f"seeds; worse by {worse:.4f}, allowed {tolerance:.4f}: find what changed the port, or record again and "
             f"say why in CHANGES.md"
         )
-    return "better: record it again" if worse < -tolerance else "as recorded"
+    return "better: record again" if worse < -tolerance else "as recorded"
 
 
 def judge_baseline(record: Record, method: str, metric: str, runs: Sequence[Methods]) -> None:
