@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,23 @@ from port.versions import versions
 PREDICTION = "prediction"
 """The network's name among a run's methods; the others are the baselines' own."""
 _CHANGES = Source("CHANGES", None)  # what the synthetic scene knows of its fields
-_NUMBERLESS = ("__main__", "ablation_figure", "ablation_table", "figures", "options", "record", "recording", "tape")
-"""Files of the product that print, draw or record, and touch no number of a run."""
+_NUMBERLESS = ("__main__", "_table", "figure", "figures", "options", "record", "recording", "tape")
+"""Endings of the names of those files of the product that print, draw or record, and touch no number of a run."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be had: the scene's name in the table, its content's digest, how it is run, on how many patches."""
+    """One run to be had: the scene's name in the table, its content's digest, how it is run, on how many patches.
+
+    `code` is the product's digest when it was planned.
+    """
 
     scene: str
     digest: str
     settings: Settings
     threads: int
     patches: int
+    code: str
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -47,7 +50,7 @@ class Job:
             "test_region": None if settings.test_region is None else str(settings.test_region),
             "recipe": asdict(settings.recipe),
             "threads": self.threads,
-            "code": code_digest(),
+            "code": self.code,
             "versions": versions(),
         }
 
@@ -83,12 +86,11 @@ def scene_digest(scene: Scene) -> str:
     return digest.hexdigest()
 
 
-@cache
 def code_digest() -> str:
     """SHA-256 of the product's own source files that a run's numbers may depend on."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in _NUMBERLESS:
+        if not path.stem.endswith(_NUMBERLESS):
             digest.update(f"{path.stem} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from port import ablation_store
 from port.ablation import Ablation, Study, ablate
-from port.ablation_store import Job, Outcome, scene_digest
+from port.ablation_store import Job, Outcome, code_digest, scene_digest
 from port.ablation_table import METRICS, STEPS, Row, markdown, sections, table
 from port.bands import VARIANTS
 from port.errors import OutputError, PatchError, RegionError, SceneError, SettingError
@@ -149,7 +150,7 @@ def test_more_seeds_and_variants_add_only_theirs(
 def job(small: Path) -> Job:
     """A run's description."""
     settings = Settings(variant="SOPTII", recipe=QUICK, data=small, test_region=Region(40, 64, 0, 64))
-    return Job("field", scene_digest(Scene.open(small)), settings, 1, 4)
+    return Job("field", scene_digest(Scene.open(small)), settings, 1, 4, code_digest())
 
 
 @pytest.mark.parametrize(
@@ -157,13 +158,14 @@ def job(small: Path) -> Job:
     [
         lambda job: replace(job, digest="0" * 64),
         lambda job: replace(job, threads=2),
+        lambda job: replace(job, code="0" * 64),
         lambda job: replace(job, settings=replace(job.settings, variant="OPTII")),
         lambda job: replace(job, settings=replace(job.settings, seed=1)),
         lambda job: replace(job, settings=replace(job.settings, first_date=2)),
         lambda job: replace(job, settings=replace(job.settings, test_region=Region(41, 64, 0, 64))),
         lambda job: replace(job, settings=replace(job.settings, recipe=replace(QUICK, epochs=2))),
     ],
-    ids=["scene", "threads", "variant", "seed", "first date", "test region", "recipe"],
+    ids=["scene", "threads", "code", "variant", "seed", "first date", "test region", "recipe"],
 )
 def test_whatever_a_number_depends_on_changes_the_key(change: Callable[[Job], Job], job: Job) -> None:
     """Such a run is another run."""
@@ -184,12 +186,23 @@ def test_where_things_lie_does_not_change_the_key(change: Callable[[Job], Job], 
     assert change(job).key == job.key
 
 
-@pytest.mark.parametrize("what", ["code_digest", "versions"])
-def test_other_code_or_libraries_change_the_key(what: str, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of an older product, or under another PyTorch, are done again."""
+def test_other_libraries_change_the_key(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs under another PyTorch are done again."""
     before = job.key
-    monkeypatch.setattr(ablation_store, what, lambda: {"torch": "0"})
+    monkeypatch.setattr(ablation_store, "versions", lambda: {"torch": "0"})
     assert job.key != before
+
+
+@pytest.mark.parametrize(("name", "counts"), [("training.py", True), ("new.py", True), ("figures.py", False)])
+def test_code_is_known_by_its_content(name: str, counts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edited or added file counts, unless it only prints or draws."""
+    for path in Path(ablation_store.__file__).parent.glob("*.py"):
+        shutil.copy(path, tmp_path)
+    monkeypatch.setattr(ablation_store, "__file__", str(tmp_path / "ablation_store.py"))
+    before = code_digest()
+    with (tmp_path / name).open("a", encoding="utf-8") as file:
+        file.write("# another\n")
+    assert (code_digest() != before) == counts
 
 
 @pytest.mark.parametrize("name", ["002_VH.tif", "DEM.tif", "003_MASK.tif", "CHANGES.tif"])
