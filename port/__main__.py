@@ -213,7 +213,7 @@ def ablate(
         VARIANTS
     ),
     seeds: Annotated[
-        int, typer.Option(help="How many, from 0; on the synthetic scene the seed is the scene's too.")
+        int, typer.Option(min=1, help="How many, from 0; on the synthetic scene the seed is the scene's too.")
     ] = 5,
     recipe_name: Annotated[str, typer.Option("--recipe", metavar="|".join(RECIPES), help="Set of switches.")] = (
         "corrected"
@@ -222,8 +222,8 @@ def ablate(
         str | None, typer.Option(metavar="R0:R1,C0:C1", help="Kept for testing; default: each scene's lower 40 %.")
     ] = None,
     size: SizeOption = "256x256",
-    jobs: Annotated[int | None, typer.Option(help="Runs side by side; default: cores / threads.")] = None,
-    threads: Annotated[int, typer.Option(help="Of each run; the last digits depend on it, as on nothing else.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Runs side by side; default: cores / threads.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of each run; the last digits of its numbers depend on it.")] = 1,
     out_folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="For tables, figure, done runs.")] = Path(
         "ablation"
     ),

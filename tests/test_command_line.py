@@ -245,6 +245,39 @@ def test_other_bad_words_are_one_paragraph(words: tuple[str, ...], message: str,
     assert not list(tmp_path.iterdir())
 
 
+def test_ablate_ends_in_what_and_where(port: object, synthetic_folder: Path, tmp_path: Path) -> None:
+    """A table for the scene, a line that names the files; the same command again has nothing left to do."""
+    words = ("ablate", "--data", synthetic_folder, "--variants", "OPTII,SOPTII", "--seeds", 1, "--epochs", 1)
+    code, out, err = port(*words, "--batch-size", 4, "--jobs", 2)
+    assert code == 0
+    assert re.search(r"ablate +2/2 synthetic S?OPTII seed 0: MAE 0\.\d{4}; about 0 s left", err)
+    assert [word for word in ("OPTII", "SOPTII", "causal", "SAR: OPTII to SOPTII") if word not in out] == []
+    assert out.splitlines()[-1] == "ablation: ablation.csv, .json, .md, .png; 2 runs done now, 0 before"
+    names = ["ablation.csv", "ablation.json", "ablation.md", "ablation.png", "runs"]
+    assert sorted(path.name for path in (tmp_path / "ablation").iterdir()) == names
+    _, again, _ = port(*words, "--batch-size", 4, "--jobs", 1)
+    assert again.splitlines()[-1].endswith("0 runs done now, 2 before")
+    assert again.splitlines()[:-1] == out.splitlines()[:-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--variants", "OPTII,SOPTIII"), "unknown variant 'SOPTIII'; choose one of SAR, SARp"),
+        (("--data", "nowhere"), "nowhere is not a folder"),
+        (("--size", "64"), "size '64' is not of the form ROWSxCOLS"),
+        (("--recipe", "tuned"), "SAR"),
+    ],
+)
+def test_bad_ablations_are_one_paragraph(words: tuple[str, ...], message: str, port: object, tmp_path: Path) -> None:
+    """Exit code 2, no traceback, nothing left on disk."""
+    code, out, err = port("ablate", *words)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"error: [^\n]+\n", err)
+    assert message in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     """With --debug the error itself is raised."""
     monkeypatch.setattr(sys, "argv", ["sar2ndvi", "--debug", "train", "--data", "nowhere"])
