@@ -111,6 +111,13 @@ def test_a_lost_optimiser_state_would_show() -> None:
     assert not torch.equal(forgetful.weights["conv1.weight"], whole.weights["conv1.weight"])
 
 
+def test_lost_state_is_not_saved(tmp_path: Path) -> None:
+    """With optimiser_state "lost" a checkpoint holds the weights alone, as the original's (deviation 16)."""
+    save(tmp_path / "c.safetensors", trained(recipe(epochs=1, optimiser_state="lost")))
+    assert sorted(load_file(tmp_path / "c.safetensors")) == sorted(NAMES)
+    assert not read(tmp_path / "c.safetensors").optimiser
+
+
 def test_missing_file_is_named(tmp_path: Path) -> None:
     """The path and the reason are in the message."""
     with pytest.raises(WeightsError, match=r"cannot read checkpoint .*absent.safetensors: No such file"):

@@ -16,6 +16,7 @@ from port.errors import OutputError, WeightsError
 from port.lasagne_weights import expected_shapes, from_state, from_torch, read_npz, to_state, to_torch, write_npz
 from port.network import make_network
 from port.recipes import recipe
+from port.weights import convert, read_weights
 
 Spoil = Callable[[list[np.ndarray]], list[np.ndarray]]
 
@@ -76,6 +77,32 @@ def test_files_return_unchanged(variant: str, dtype: str, tmp_path: Path) -> Non
             assert np.array_equal(archive[name], array)
             assert archive[name].dtype == array.dtype
     make_network(variant, recipe(precision=dtype)).load_state_dict(state)
+
+
+@pytest.mark.parametrize("filters", ["flipped", "as-stored"])
+def test_filters_are_read_and_written_one_way(filters: str, tmp_path: Path) -> None:
+    """Flipped or as stored, a file returns unchanged; as stored a layer's weight is the very array."""
+    saved = parameters("SAR")
+    np.savez(tmp_path / "model.npz", *saved)
+    state = read_npz(tmp_path / "model.npz", "SAR", filters)
+    expected = saved[0] if filters == "as-stored" else saved[0][:, :, ::-1, ::-1]
+    assert np.array_equal(state["conv1.weight"].numpy(), expected)
+    write_npz(tmp_path / "again.npz", state, filters)
+    with np.load(tmp_path / "again.npz") as again:
+        assert all(np.array_equal(again[f"arr_{index}"], array) for index, array in enumerate(saved))
+
+
+@pytest.mark.parametrize("filters", ["flipped", "as-stored"])
+def test_weight_files_follow_the_recipe_s_switch(filters: str, tmp_path: Path) -> None:
+    """The .npz that a user gives is read, and converted back, with the filters of its recipe."""
+    np.savez(tmp_path / "model.npz", *parameters("SAR"))
+    given = {"variant": "SAR", "recipe_name": "published", "switches": {"filters": filters}}
+    found = read_weights(tmp_path / "model.npz", **given)
+    assert np.array_equal(from_state(found.weights, filters)[0], parameters("SAR")[0])
+    convert(tmp_path / "model.npz", tmp_path / "ours.safetensors", **given)
+    convert(tmp_path / "ours.safetensors", tmp_path / "theirs.npz")
+    with np.load(tmp_path / "theirs.npz") as theirs:
+        assert np.array_equal(theirs["arr_2"], parameters("SAR")[2])
 
 
 def test_state_and_list_are_inverse() -> None:

@@ -1,4 +1,4 @@
-"""The network is the paper's: its sizes, its stages by name, its rectifier's gradient, its starts."""
+"""The network is the paper's: its sizes, its stages by name, its rectifier's gradient."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 from port.bands import VARIANTS
 from port.errors import SettingError
 from port.initialisation import initialise
-from port.network import BORDER_PX, LAYERS, FusionCNN, Layer, Rectify, border_px, make_network
+from port.network import BORDER_PX, FusionCNN, Layer, Rectify, border_px, make_network
 from port.recipes import recipe
 
 SMALL = (Layer(3, 5), Layer(2, 3), Layer(1, 3))
@@ -115,30 +115,13 @@ def test_other_gradients_are_refused() -> None:
         Rectify(0.3)
 
 
-def test_normal_start_is_the_paper_s() -> None:
-    """Weights N(0, 0.001): the standard deviation of 93 thousand draws is within 4 of its own deviations; biases 0."""
-    network = make_network("SOPTIIp", recipe("original"))
-    initialise(network, "normal-0.001", seed=0)
-    weights = torch.cat([value.ravel() for name, value in network.named_parameters() if name.endswith("weight")])
-    assert abs(weights.std() / 0.001 - 1) < 4 / (2 * len(weights)) ** 0.5
-    assert abs(weights.mean() / 0.001) < 4 / len(weights) ** 0.5
-    assert all(not value.any() for name, value in network.named_parameters() if name.endswith("bias"))
-
-
-def test_default_start_is_pytorch_s() -> None:
-    """Weights and biases are within 1 / sqrt(fan in), and reach close to it."""
-    network = make_network("SOPTIIp", recipe())
-    initialise(network, "pytorch", seed=0)
-    for layer, convolution in zip(LAYERS, (network.conv1, network.conv2, network.conv3), strict=True):
-        bound = (convolution.in_channels * layer.side_px**2) ** -0.5
-        assert 0.98 * bound < convolution.weight.abs().max() <= bound
-        assert convolution.bias.abs().max() <= bound
-
-
-def test_a_seed_gives_one_network_in_both_precisions() -> None:
-    """The float32 start is the float64 start, rounded."""
-    networks = [make_network("SAR", recipe(precision=precision)) for precision in ("float32", "float64")]
-    for network in networks:
-        initialise(network, "pytorch", seed=3)
-    for single, double in zip(*(network.parameters() for network in networks), strict=True):
-        assert torch.equal(single, double.float())
+@pytest.mark.parametrize("output", ["linear", "rectify"])
+def test_change_stands_before_what_it_is_added_to(output: str) -> None:
+    """Where the change is computed, conv3/out is that change, and the output adds the interpolation."""
+    network = started(2, interpolates=(0, 1), output=output)
+    x = torch.randn(2, 2, 13, 12, dtype=torch.float64, generator=generator(1))
+    stages = network.stages(x)
+    assert list(stages)[-3:] == ["conv3/pre", "conv3/out", "output"]
+    change = stages["conv3/pre"].clamp(min=0) if output == "rectify" else stages["conv3/pre"]
+    assert torch.equal(stages["conv3/out"], change)
+    assert torch.equal(stages["output"], change + x[:, :, 4:-4, 4:-4].mean(dim=1, keepdim=True))

@@ -8,9 +8,9 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 
-from port.errors import OutputError, RegionError
+from port.errors import OutputError, RegionError, SceneError
 from port.raster_writer import RasterWriter
-from port.rasters import Grid
+from port.rasters import Grid, Raster, ungeoreferenced
 from port.regions import Region
 
 GRID = Grid((300, 320), CRS.from_epsg(32630), rasterio.Affine(10, 0, 400000, 0, -10, 1250000))
@@ -45,6 +45,34 @@ def test_pixels_without_a_tile_are_nodata(tmp_path: Path) -> None:
         written = ~np.isnan(file.read(1))
     assert written.sum() == np.prod(tile.shape)
     assert written[tile.relative_to(REGION).slices].all()
+
+
+def test_bare_file_tells_nothing_of_its_place(tmp_path: Path) -> None:
+    """Georeference "bare": float32 pixels, no CRS, no transform, no no-data value; NaN where no tile was put."""
+    path, tile = tmp_path / "ndvi.tif", Region(100, 150, 100, 150)
+    with RasterWriter(path, GRID, REGION, georeference="bare") as writer:
+        writer.write(tile, np.ones(tile.shape))
+    with ungeoreferenced(), rasterio.open(path) as file:
+        pixels = file.read(1)
+        assert (file.count, file.dtypes, file.crs, file.nodata) == (1, ("float32",), None, None)
+        assert file.transform.to_gdal() == (0, 1, 0, 0, 0, 1)
+    inside = tile.relative_to(REGION).slices
+    assert (pixels[inside] == 1).all()
+    assert np.isnan(pixels).sum() == pixels.size - np.prod(tile.shape)
+
+
+def test_bare_file_is_read_where_it_is_said_to_lie(tmp_path: Path) -> None:
+    """On its region's grid it is a raster like any other; on one of another shape, or on none, it is refused."""
+    path = tmp_path / "ndvi.tif"
+    with RasterWriter(path, GRID, REGION, georeference="bare") as writer:
+        writer.write(REGION, np.ones(REGION.shape))
+    found = Raster.open(path, bare=GRID.of_region(REGION))
+    assert found.grid == GRID.of_region(REGION)
+    assert (found.read(Region(0, 5, 0, 5)) == 1).all()
+    with pytest.raises(SceneError, match=r"270 rows x 280 columns and no georeference, .* a region of 300 x 320"):
+        Raster.open(path, bare=GRID)
+    with pytest.raises(SceneError, match="has no georeference"):
+        Raster.open(path)
 
 
 def test_only_the_file_itself_is_left(tmp_path: Path) -> None:

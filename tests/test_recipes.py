@@ -62,6 +62,18 @@ def test_one_switch_changes_alone() -> None:
     assert found == replace(RECIPES["corrected"], scaling="all-by-1000")
 
 
+def test_limit_can_be_taken_away() -> None:
+    """The original's limit of 19000 patches is given up by "none"."""
+    assert recipe("original", patch_limit="none") == replace(RECIPES["original"], patch_limit=None)
+
+
+def test_past_recipes_lose_what_the_original_lost() -> None:
+    """Place on the ground and velocities are lost in both, kept in the others; filters are always the original's."""
+    found = {name: (one.filters, one.georeference, one.optimiser_state) for name, one in RECIPES.items()}
+    assert found["original"] == found["published"] == ("flipped", "bare", "lost")
+    assert found["corrected"] == found["tuned"] == ("flipped", "scene", "kept")
+
+
 def test_every_switch_is_an_option() -> None:
     """The command line offers each field but the name."""
     assert set(HELP) == {field.name for field in fields(Recipe)} - {"name"}
