@@ -153,8 +153,10 @@ class _Validation:
             yield np.arange(start, min(start + self._size, stop))
 
     def loss(self, weight: Values) -> float:
-        """The mean with these weights."""
+        """The mean with these weights; ParityError where there is no batch."""
         batches = list(self._batches())
+        if not batches:
+            raise ParityError(f"{self._count} validation patches make no batch of {self._size}, but a loss is told")
         losses = [float(self._network.run(weight, rows, lists=VALIDATION)["loss"]) for rows in batches]
         return _mean(losses, [len(rows) for rows in batches])
 
