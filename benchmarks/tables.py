@@ -13,11 +13,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from parity.ledger import read_ledger
 from port.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 RESULTS = Path(__file__).parent / "results"
+LEDGER = ROOT / "parity_tests" / "ledger.toml"
 MARK = re.compile(r"(<!-- table (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -125,7 +127,17 @@ def recipes() -> str:
     return "\n".join(lines)
 
 
-_MAKERS = (accuracy, changes, leakage, parity, recipes)
+def ledger() -> str:
+    """Every entry of the ledger: what either does and why, the switch between them, the first stage that shows it."""
+    lines = ["| what | original | port | why | switch: as the original, own | first seen at |", "|---" * 6 + "|"]
+    for entry in read_ledger(LEDGER):
+        switch = f"`{entry.switch}`: {entry.as_original}, {entry.own}"
+        cells = (entry.title, entry.original, entry.port, entry.reason, switch, f"`{entry.stage}`")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+_MAKERS = (accuracy, changes, leakage, ledger, parity, recipes)
 TABLES: Mapping[str, Callable[[], str]] = {table.__name__: table for table in _MAKERS}
 
 

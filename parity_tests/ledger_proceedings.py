@@ -62,7 +62,6 @@ class LedgerProceedings:
     @cached_property
     def on(self) -> Mapping[str, list[Finding]]:
         """For each entry what its first proof found."""
-        self._record()
         with _pool() as pool:
             futures = {
                 case: pool.submit(
@@ -86,8 +85,8 @@ class LedgerProceedings:
             }
             return {id: future.result() for id, future in futures.items()}
 
-    def _record(self) -> None:
-        """Every run of the original and of the port, side by side."""
+    def record(self) -> None:
+        """Make every run of the original and of the port, side by side."""
         for case in self.cases:
             if not self.request(case).exists():
                 make_ledger_request(case, self.request(case), self.directory)

@@ -29,9 +29,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def proofs(request: pytest.FixtureRequest, court: Path) -> LedgerProceedings:
-    """All entries before the witness of that name; run when first needed."""
+    """All entries before the witness of that name, recorded."""
     witness = next(found for found in request.config.stash[WITNESSES] if found.name == request.param)
-    return LedgerProceedings(witness, court / "ledger", LEDGER, lambda text: tell(request.config, text))
+    proceedings = LedgerProceedings(witness, court / "ledger", LEDGER, lambda text: tell(request.config, text))
+    proceedings.record()
+    return proceedings
 
 
 def _require(found: Sequence[Finding], least: int) -> None:
