@@ -16,8 +16,11 @@ STACK = ("001_VH", "001_VV", "002_VH", "002_VV", "003_VV", "003_VH", "001_NDVI",
 def read_request(path):
     """Return the Request or PipelineRequest at ``path``; raise BadInput with what is wrong with it."""
     content = trace.read(path)
-    kind = PipelineRequest if content[0].get("kind") == PipelineRequest.kind else Request
-    return kind(path, content)
+    for kind in (Request, PipelineRequest):
+        if content[0].get("kind") == kind.kind:
+            return kind(path, content)
+    raise trace.BadInput("%s: kind is %r, expected network or pipeline. Write the request again."
+                         % (path, content[0].get("kind")))
 
 
 class PipelineRequest(Request):

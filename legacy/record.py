@@ -94,8 +94,9 @@ def _network(request, networks):
     """Return the compiled network of ``request``'s shapes, dtype, output and rates, from ``networks`` if it is there."""
     training = request.training
     if request.kind == "pipeline" and request.initialisation is not None:
-        request.weights.update(zip(request.weights, draw_weights(
-            len(request.channels), PUBLISHED, request.dtype, request.initialisation["seed"], request.initialisation["deviation"])))
+        drawn = request.initialisation
+        values = draw_weights(len(request.channels), PUBLISHED, request.dtype, drawn["seed"], drawn["deviation"])
+        request.weights.update(list(zip(request.weights, values)))
     rates = (training["learning_rate"], training["momentum"], bool(training.get("rate_changes")))
     key = (tuple(array.shape for array in request.weights.values()), request.dtype.name, request.manifest["output"], rates)
     if key not in networks:

@@ -1,0 +1,334 @@
+"""The witness's data path, apart from Theano: what it refuses, and the whole with a stand-in network."""
+
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+from legacy import graph, rasters
+from legacy.pipeline import record_pipeline
+from legacy.pipeline_graph import describe_pipeline
+from legacy.pipeline_request import PipelineRequest, file_name, read_request
+from legacy.request import Request
+from legacy.trace import BadInput
+from legacy.training import train
+from parity.trace import write_request
+
+Manifest = dict[str, Any]
+Arrays = dict[str, np.ndarray]
+ROWS, COLS = 30, 27
+CLOUD = (11, 13)  # a pixel of date 3
+TRANSFORM = rasterio.Affine(20, 0, 500000, 0, -20, 5600000)
+DATES = {"001": 2, "002": 3, "003": 4}
+
+
+def _pixels(name: str) -> np.ndarray:
+    """A raster of the small scene: its own level, 100 to a row and 1 to a column."""
+    date, _, kind = name.partition("_")
+    level = 10000 * (
+        1 + ["DEM", "VH", "VV", "NDVI"].index(kind or "DEM") * 3 + int(date == "002") + 2 * (date == "003")
+    )
+    ramp = 100.0 * np.arange(ROWS)[:, None] + np.arange(COLS)
+    return (ramp - level / 8).astype(np.int16) if kind == "NDVI" else (ramp + level).astype(np.float32)
+
+
+def _mask(date: str) -> np.ndarray:
+    mask = np.zeros((ROWS, COLS), np.uint8)
+    mask[CLOUD] = 255 * (date == "003")
+    return mask
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    profile = {"driver": "GTiff", "count": 1, "height": ROWS, "width": COLS, "dtype": pixels.dtype.name}
+    with rasterio.open(path, "w", transform=TRANSFORM, **profile) as file:
+        file.write(pixels, 1)
+
+
+def _content(folder: Path) -> tuple[Manifest, Arrays]:
+    """A small sound request: two layers that take 3 pixels at each edge, patches of 9, a test region of 10 x 8."""
+    generator = np.random.default_rng(1)
+    arrays: Arrays = {
+        "weight/conv1/W": generator.normal(size=(3, 2, 3, 3)),
+        "weight/conv1/b": generator.normal(size=3),
+        "weight/conv2/W": generator.normal(size=(1, 3, 5, 5)),
+        "weight/conv2/b": generator.normal(size=1),
+        "split/permutation": generator.permutation(50),
+    }
+    for date, number in DATES.items():
+        for kind in ("VH", "VV", "NDVI", "MASK"):
+            path = folder / f"{number:03d}_{kind}_a b.tif"
+            _write(path, _mask(date) if kind == "MASK" else _pixels(f"{date}_{kind}"))
+            arrays[f"files/{path.name}"] = np.frombuffer(path.read_bytes(), np.uint8)
+    _write(folder / "DEM_a b.tif", _pixels("DEM"))
+    arrays["files/DEM_a b.tif"] = np.frombuffer((folder / "DEM_a b.tif").read_bytes(), np.uint8)
+    manifest: Manifest = {
+        "kind": "pipeline", "probe": "p", "variant": "v", "channels": [2, 3], "test_channels": [0, 1],
+        "dtype": "float64", "divisor": 1000.0, "output": "linear", "seed": 7, "initialisation": None,
+        "scene": {"suffix": "_a b", "first_date": 2}, "test_region": [20, 30, 19, 27],
+        "patches": {"side": 9, "stride": 5, "origin": 1, "training": 5, "validation": 3},
+        "training": {
+            "epochs": 2, "batch_size": 2, "learning_rate": 0.005, "momentum": 0.9, "recorded": [1, 4],
+            "rate_changes": [[3, 0.001]], "restarts": [2],
+        },
+    }  # fmt: skip
+    return manifest, arrays
+
+
+def _request(tmp_path: Path, change: Callable[[Manifest, Arrays], Any] = lambda m, a: None) -> PipelineRequest:
+    manifest, arrays = _content(tmp_path)
+    change(manifest, arrays)
+    write_request(tmp_path / "r.npz", manifest, arrays)
+    request = read_request(str(tmp_path / "r.npz"))
+    assert isinstance(request, PipelineRequest)
+    return request
+
+
+class StandIn:
+    """A network of no layers: its estimate is the first channel's middle; it notes what is asked of it."""
+
+    def __init__(self, request: Request) -> None:
+        self.request, self.asked, self.weights = request, [], []
+        stages = [*graph.forward(request), {"stage": "loss"}, *graph.backward(request)]
+        self.stages = [node["stage"] for node in stages]
+
+    def reset(self, weights: Arrays) -> None:
+        """Take new weights."""
+        self.weights = list(weights.values())
+
+    def observe(self, batch: np.ndarray, target: np.ndarray) -> Arrays:
+        """Return every stage, of one number."""
+        assert target.shape == (len(batch), 1, 3, 3)
+        return OrderedDict((name, np.zeros(1)) for name in self.stages)
+
+    def step(self, batch: np.ndarray, _target: np.ndarray) -> np.ndarray:
+        """Return the batch's mean."""
+        self.asked.append("step")
+        return np.asarray(batch.mean())
+
+    def loss(self, batch: np.ndarray, _target: np.ndarray) -> np.ndarray:
+        """Return the batch's smallest value."""
+        self.asked.append("loss")
+        return np.asarray(batch.min())
+
+    def predict(self, images: np.ndarray) -> Arrays:
+        """Return every stage up to the output."""
+        names = self.stages[: self.stages.index("output")]
+        return OrderedDict([*((name, np.zeros(1)) for name in names), ("output", images[:, :1, 3:-3, 3:-3])])
+
+    def state(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return velocities of zero and the weights."""
+        return [0 * value for value in self.weights], self.weights
+
+    def forget(self) -> None:
+        """Note it."""
+        self.asked.append("forget")
+
+    def set_rate(self, rate: float) -> None:
+        """Note it."""
+        self.asked.append(f"rate {rate}")
+
+
+def test_dates_count_from_the_first() -> None:
+    """001 to 003 are t-1 to t+1, whatever the scene calls them."""
+    found = [file_name(name, 5, "_x") for name in ("001_VH", "003_MASK", "DEM")]
+    assert found == ["005_VH_x.tif", "007_MASK_x.tif", "DEM_x.tif"]
+
+
+Change = Callable[[Manifest, Arrays], Any]
+REFUSED: dict[str, tuple[Change, str]] = {
+    "kind": (lambda m, a: m.update(kind="pipe"), "kind is .*pipe.*, expected network or pipeline"),
+    "suffix": (lambda m, a: m["scene"].update(suffix="/../x"), "file name .*expected a plain name, no path"),
+    "no suffix": (lambda m, a: m.update(scene={"first_date": 1}), "scene is .*expected a suffix and a first_date"),
+    "date": (lambda m, a: m["scene"].update(first_date=1), "the list of entries"),
+    "file": (lambda m, a: a.pop("files/DEM_a b.tif"), "the list of entries"),
+    "stranger": (lambda m, a: a.update({"files/../x": np.zeros(1, np.uint8)}), r"the list of entries .*\.\./x"),
+    "bytes": (lambda m, a: a.update({"files/DEM_a b.tif": np.zeros((2, 2), np.uint8)}), "expected bytes"),
+    "test channels": (lambda m, a: m.update(test_channels=[1]), r"test_channels is \[1\], expected as many"),
+    "no band": (lambda m, a: m.update(test_channels=[1, 9]), "indices below 9"),
+    "region": (lambda m, a: m.update(test_region=[20, 20, 3, 13]), r"test_region is \[20, 20, 3, 13\].*rising"),
+    "narrow": (lambda m, a: m.update(test_region=[20, 26, 3, 13]), "is 6, expected more than twice the border of 3"),
+    "stride": (lambda m, a: m["patches"].update(stride=0), "patches.stride is 0, expected a whole number from 1 up"),
+    "epochs": (lambda m, a: m["training"].pop("epochs"), "training.epochs is None"),
+    "permutation": (lambda m, a: a.update({"split/permutation": np.array([0, 2])}), "expected a permutation of 0, 1"),
+    "start": (lambda m, a: m.update(initialisation={"seed": 1}), "initialisation is .*expected null, or a seed"),
+    "both": (lambda m, a: m.update(initialisation={"seed": 1, "deviation": 1}), "the list of entries"),
+    "even": (
+        lambda m, a: a.update({"weight/conv2/W": np.zeros((1, 3, 4, 4))}),
+        "expected square filters of odd side, one in the last layer",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_bad_request_is_refused_with_both_values(tmp_path: Path, change: Change, message: str) -> None:
+    """Before anything is unpacked or compiled."""
+    with pytest.raises(BadInput, match=message) as caught:
+        _request(tmp_path, change)
+    assert "r.npz" in str(caught.value)
+
+
+def _three_rows_less(_m: Manifest, arrays: Arrays) -> None:
+    with rasterio.MemoryFile() as memory:
+        with memory.open(driver="GTiff", count=1, height=27, width=27, dtype="uint8", transform=TRANSFORM) as file:
+            file.write(np.zeros((27, 27), np.uint8), 1)
+        arrays["files/003_MASK_a b.tif"] = np.frombuffer(memory.read(), np.uint8).copy()
+
+
+UNFIT: dict[str, tuple[Change, str]] = {
+    "size": (_three_rows_less, r"003_MASK_a b.tif has the shape \(27, 27\), expected \(30, 27\) of 002_VH_a b.tif"),
+    "raster": (lambda m, a: a.update({"files/DEM_a b.tif": np.zeros(9, np.uint8)}), "cannot be read as a GeoTIFF"),
+    "region": (lambda m, a: m.update(test_region=[20, 31, 3, 13]), r"expected within the scene's \(30, 27\)"),
+    "step": (lambda m, a: m["training"].update(recorded=[5]), "training.recorded is .*1 to 4"),
+    "batch": (lambda m, a: m["training"].update(batch_size=6), "5 training patches are fewer than a batch of 6"),
+    "clouds": (lambda m, a: m.update(test_region=[8, 15, 10, 17]), "has 0 valid pixels within the border of 3"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), UNFIT.values(), ids=UNFIT)
+def test_a_scene_that_does_not_fit_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Change, message: str
+) -> None:
+    """The directory that files were unpacked to is gone."""
+    request = _request(tmp_path, change)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    with pytest.raises(BadInput, match=message):
+        record_pipeline(request, StandIn(request))
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_without_gdal_a_scene_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Python 2.7; the paragraph says where to ask."""
+    monkeypatch.setattr(rasters, "gdal", None)
+    monkeypatch.setattr(rasters, "rasterio", None)
+    request = _request(tmp_path)
+    with pytest.raises(BadInput, match=r"kind is pipeline, which takes GDAL, and this Python .* Ask the container"):
+        record_pipeline(request, StandIn(request))
+
+
+@pytest.fixture
+def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PipelineRequest, StandIn, Arrays]:
+    """The small scene, recorded with the stand-in."""
+    request = _request(tmp_path)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    network = StandIn(request)
+    recorded = record_pipeline(request, network)
+    assert list((tmp_path / "temporary").iterdir()) == []
+    return request, network, recorded
+
+
+Recorded = tuple[PipelineRequest, StandIn, Arrays]
+
+
+def test_the_graph_tells_each_stage_in_its_order(stages: Recorded) -> None:
+    """Every array has its node, and every input of a node stands before it."""
+    request, _, recorded = stages
+    nodes = describe_pipeline(request, recorded)
+    assert [node["stage"] for node in nodes] == list(recorded)
+    seen: set[str] = set()
+    for node in nodes:
+        assert set(node["inputs"]) <= seen, node["stage"]
+        seen.add(node["stage"])
+    told = {node["stage"]: node["attributes"] for node in nodes}
+    assert told["raster/001_NDVI"] == {"file": "002_NDVI_a b.tif", "dtype": "int16"}
+    assert told["metrics/valid"] == {"region": [23, 27, 22, 24]}
+
+
+def test_rasters_are_read_by_name_as_stored(stages: Recorded) -> None:
+    """Each of the thirteen holds its own numbers."""
+    recorded = stages[2]
+    for stage, actual in list(recorded.items())[:13]:
+        name = stage.removeprefix("raster/")
+        expected = _mask(name[:3]) if name.endswith("MASK") else _pixels(name)
+        np.testing.assert_array_equal(actual, expected, strict=True)
+
+
+def test_patches_avoid_the_cloud_and_the_test_region(stages: Recorded) -> None:
+    """Of five rows by four columns of corners, the cloud at (11, 13) and the region from (20, 19) refuse four each."""
+    request, _, recorded = stages
+    cloud = [(row, col) for row in (6, 11) for col in (6, 11)]
+    region = [(16, 11), (16, 16), (21, 11), (21, 16)]
+    grid = [(row, col) for row in (1, 6, 11, 16, 21) for col in (1, 6, 11, 16)]
+    expected = [list(corner) for corner in grid if corner not in cloud + region]
+    assert recorded["patches/index"].tolist() == expected
+    order = [number for number in request.permutation.tolist() if number < len(expected)]
+    assert recorded["split/training"].tolist() == [expected[number] for number in order[:5]]
+    assert recorded["split/validation"].tolist() == [expected[number] for number in order[5:8]]
+
+
+def test_patches_hold_the_nine_bands_in_training_order(stages: Recorded) -> None:
+    """VV stands before VH at t+1; targets are the middle 3 x 3 of NDVI at t; nothing is scaled yet."""
+    recorded = stages[2]
+    names = ["001_VH", "001_VV", "002_VH", "002_VV", "003_VV", "003_VH", "001_NDVI", "003_NDVI", "DEM"]
+    for kind, raw, target in (
+        ("training", "patches/raw", "targets/raw"),
+        ("validation", "validation/raw", "validation/targets"),
+    ):
+        for number, (row, col) in enumerate(recorded[f"split/{kind}"]):
+            expected = [_pixels(name)[row : row + 9, col : col + 9] for name in names]
+            np.testing.assert_array_equal(recorded[raw][number], np.array(expected, float))
+            middle = _pixels("002_NDVI")[row + 3 : row + 6, col + 3 : col + 6]
+            np.testing.assert_array_equal(recorded[target][number, 0], middle.astype(float))
+
+
+def test_losses_follow_the_batches(stages: Recorded) -> None:
+    """Two batches an epoch, then the one whole batch of validation; rate and restart where they are told."""
+    _, network, recorded = stages
+    assert network.asked == ["step", "step", "forget", "loss", "rate 0.001", "step", "step", "loss"]
+    scaled = recorded["patches/raw"][:, [2, 3]] / 1000
+    first, second = scaled[:2].mean(), scaled[2:4].mean()
+    np.testing.assert_array_equal(recorded["loss/curve"], [first, second] * 2)
+    np.testing.assert_array_equal(recorded["loss/epochs"], [(first + second) / 2] * 2)
+    held = recorded["validation/raw"][:2, [2, 3]].min() / 1000
+    np.testing.assert_array_equal(recorded["loss/validation"], [held] * 2)
+
+
+def test_the_estimate_is_of_the_published_channels_and_read_back(stages: Recorded) -> None:
+    """The first test channel is VH at t-1, not the training's; the file holds float32 of it, and no coordinates."""
+    recorded = stages[2]
+    expected = _pixels("001_VH")[23:27, 22:24].astype(float) / 1000
+    np.testing.assert_array_equal(
+        recorded["predict/output"][0, 0], _pixels("001_VH")[23:27, 22:24].astype(float) / 1000
+    )
+    np.testing.assert_array_equal(recorded["geotiff/pixels"], expected.astype(np.float32), strict=False)
+    assert recorded["geotiff/header"].tolist() == [1, 32, 0, 0, 0, 1, 0, 0, 0, 1]
+
+
+def test_only_valid_pixels_are_scored(tmp_path: Path) -> None:
+    """A region around the cloud: its pixel is left out of the 5 x 4 within the border."""
+    request = _request(tmp_path, lambda m, a: m.update(test_region=[6, 17, 8, 18]))
+    recorded = record_pipeline(request, StandIn(request))
+    valid = np.ones((5, 4), np.uint8)
+    valid[11 - 9, 13 - 11] = 0
+    np.testing.assert_array_equal(recorded["metrics/valid"], valid, strict=True)
+    truth = np.delete(_pixels("002_NDVI")[9:14, 11:15].astype(float).ravel() / 1000, 10)
+    np.testing.assert_array_equal(recorded["metrics/truth"], truth)
+    estimate = np.delete(_pixels("001_VH")[9:14, 11:15].astype(float).ravel() / 1000, 10)
+    expected = sum(abs(a - b) for a, b in zip(estimate, truth, strict=True)) / 19
+    assert abs(recorded["metrics/mae"] - expected) < 1e-12 * expected
+
+
+def test_validation_below_a_batch_has_no_loss(tmp_path: Path) -> None:
+    """Where the original ends in a division by zero after its first epoch, no number is made up."""
+    request = _request(tmp_path, lambda m, a: m["patches"].update(validation=1))
+    recorded = record_pipeline(request, StandIn(request))
+    assert "loss/validation" not in recorded
+    assert recorded["validation/raw"].shape == (1, 9, 9, 9)
+
+
+def test_a_step_is_recorded_before_its_velocities_are_forgotten(tmp_path: Path) -> None:
+    """A restart after a recorded step shows in the next one."""
+    request = _request(tmp_path, lambda m, a: m["training"].update(recorded=[2], rate_changes=[]))
+    network = StandIn(request)
+    network.state = lambda: network.asked.append("state") or ([], [])  # type: ignore[func-returns-value]
+    used = {"batch/selected": np.ones(1), "target/normalised": np.ones(1)}
+    steps, curve = train(request, network, [used], 3)
+    assert network.asked == ["step", "step", "state", "forget", "step"]
+    assert list(steps) == ["step/0002/loss"]
+    assert curve.tolist() == [1.0, 1.0, 1.0]
