@@ -20,6 +20,9 @@ REGION, INNER = [10, 22, 14, 27], [12, 20, 16, 25]
 INPUTS, MASKS, TARGET = ("001_VH", "001_NDVI", "DEM"), ("001_MASK", "002_MASK", "003_MASK"), "002_NDVI"
 SELECTED, DIVISOR = [2, 0], 1000.0
 NAMES = ("conv1/W", "conv1/b", "conv2/W", "conv2/b")
+LISTS = (("training", "patches/raw", "targets/raw"), ("validation", "validation/raw", "validation/targets"))
+BATCH_STAGES = ("batch/raw", "target/raw", "batch/normalised", "target/normalised", "batch/selected")
+CURVES = ("curve", "epochs", "validation")
 HEADER = {"bands": 1, "bits": 32, "epsg": 0, "nodata": 0, "transform": [0, 1, 0, 0, 0, 1]}
 
 
@@ -77,7 +80,7 @@ class Program:
         self.split()
         weight = {name: self.put(f"weight/{name}", value) for name, value in self.weights().items()}
         self.put("border", (2 + 2) // 2, np.int64)
-        for part, images, targets in (("training", "patches/raw", "targets/raw"), ("validation", "validation/raw", "validation/targets")):  # fmt: skip  # noqa: E501
+        for part, images, targets in LISTS:
             corners = self.entries[f"split/{part}"]
             self.put(images, self.cut(INPUTS, corners, 0))
             self.put(targets, self.cut((TARGET,), corners, BORDER))
@@ -163,7 +166,7 @@ class Program:
     def first_batch(self, weight: Entries) -> None:
         """The first batch, forward and backward."""
         raw = self.batch(np.arange(BATCH))
-        for stage, value in zip(("batch/raw", "target/raw", "batch/normalised", "target/normalised", "batch/selected"), raw, strict=True):  # fmt: skip  # noqa: E501
+        for stage, value in zip(BATCH_STAGES, raw, strict=True):
             self.put(stage, value)
         layers = self.forward(raw[4], weight)
         for stage, value in zip(("conv1/pre", "conv1/out", "conv2/pre"), layers, strict=True):
@@ -227,7 +230,8 @@ class Program:
         target = self.put("metrics/target/normalised", target / scale)
         clear = self.put("metrics/valid", (self.cropped(MASKS, INNER)[0] == 0).all(axis=0), np.uint8)
         pairs = [(o, t) for o, t, v in zip(output.flat, target.flat, clear.flat, strict=True) if v]
-        estimate, truth = (self.put(f"metrics/{name}", side) for name, side in zip(("estimate", "truth"), zip(*pairs, strict=True), strict=True))  # fmt: skip  # noqa: E501
+        estimate = self.put("metrics/estimate", [one for one, _ in pairs])
+        truth = self.put("metrics/truth", [other for _, other in pairs])
         apart = estimate.astype("f8") - truth
         self.put("metrics/mae", np.abs(apart).mean(), "f8")
         self.put("metrics/rmse", np.sqrt((apart**2).mean()), "f8")

@@ -88,7 +88,7 @@ def _steps() -> list[Node]:
     of = ("loss", *(f"{kind}/{name}" for kind in ("velocity", "weight") for name in NAMES))
     recorded = [(f"step/{step:04d}/{each}", {"step": step, "of": each}) for step in path.RECORDED for each in of]
     trained = [(f"trained/{name}", {"step": STEPS, "of": f"weight/{name}"}) for name in NAMES]
-    curves = [("loss/curve", {"of": "loss"}), ("loss/epochs", {"of": "epochs"}), ("loss/validation", {"of": "validation"})]  # fmt: skip  # noqa: E501
+    curves = [(f"loss/{name}", {"of": "loss" if name == "curve" else name}) for name in path.CURVES]
     return [Node(stage, "trajectory", (), told) for stage, told in (*recorded, *trained, *curves)]
 
 

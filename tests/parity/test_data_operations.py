@@ -240,7 +240,8 @@ def test_each_channel_is_divided_by_its_own() -> None:
     """In the type of the values: in float32 every quotient is the nearest float32."""
     values = np.arange(12, dtype=np.float32).reshape(2, 3, 1, 2)
     actual = operations.divide_channels(values, axis=1, divisors=[1, 1000.0, 7])
-    expected = [[[[v / d for v in row] for row in band] for band, d in zip(image, np.array([1, 1000, 7], "f4"), strict=True)] for image in values]  # fmt: skip  # noqa: E501
+    divisors = np.array([1, 1000, 7], "f4")
+    expected = [[(band / d).tolist() for band, d in zip(image, divisors, strict=True)] for image in values]
     exact(expected, actual, "float32")
 
 

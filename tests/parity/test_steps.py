@@ -25,7 +25,7 @@ Values = dict[str, np.ndarray]
 def graph(*order: Node, operation: str = "rows") -> Graph:
     """One layer's steps; what the weights and patches come from stands before them, and is not looked at."""
     window = {"start": 0, "stop": BATCH} | ({"symmetries": [0] * BATCH} if operation == "rows_transformed" else {})
-    of = [Node(f"step/{step:04d}/{of}", "trajectory", (), {"step": step, "of": of}) for step in (1, 3, 6) for of in KINDS]  # fmt: skip  # noqa: E501
+    told = [{"step": step, "of": of} for step in (1, 3, 6) for of in KINDS]
     return Graph(
         (
             Node("raster", "decode", (), {"file": "x.tif", "dtype": "int16"}),
@@ -43,7 +43,7 @@ def graph(*order: Node, operation: str = "rows") -> Graph:
             Node("grad/output", "mean_absolute_error_gradient", ("output", "target/raw")),
             Node("grad/conv1/W", "convolution_valid_gradient_weights", ("batch/raw", "grad/output")),
             Node("grad/conv1/b", "bias_gradient", ("grad/output",)),
-            *of,
+            *(Node(f"step/{each['step']:04d}/{each['of']}", "trajectory", (), each) for each in told),
             *(Node(f"trained/conv1/{p}", "trajectory", (), {"step": STEPS, "of": f"weight/conv1/{p}"}) for p in "Wb"),
             Node("loss/curve", "trajectory", (), {"of": "loss"}),
             Node("loss/epochs", "trajectory", (), {"of": "epochs"}),
@@ -74,7 +74,8 @@ def written_out(
     for step, rows in enumerate(order, start=1):
         x, target = values["patches/raw"][rows], values["targets/raw"][rows]
         if turned:
-            x, target = (np.stack([np.rot90(p, n, (1, 2)) for p, n in zip(a, turned[step - 1], strict=True)]) for a in (x, target))  # fmt: skip  # noqa: E501
+            pairs = [list(zip(patches, turned[step - 1], strict=True)) for patches in (x, target)]
+            x, target = (np.stack([np.rot90(patch, n, (1, 2)) for patch, n in listed]) for listed in pairs)
         error = w * x + b - target
         losses.append(np.abs(error).mean())
         slopes = (np.sign(error) * x).mean(), np.sign(error).mean()

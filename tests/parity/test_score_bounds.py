@@ -1,0 +1,177 @@
+"""Scores of a prediction: what their sums may err by, and what errors of the data path's stages become."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from parity import bounds
+from parity.graph import Node
+from parity.propagation import propagated
+from parity.reference import OPERATIONS, attributes, compute
+
+Values = dict[str, np.ndarray]
+F4 = np.float32
+SINGLE = {"dtype": "float32"}
+ORDERS = 50
+
+
+def summed(terms: np.ndarray, order: np.ndarray) -> np.float32:
+    """Term after term, each sum rounded to float32."""
+    return np.cumsum(terms[order], dtype=F4)[-1]
+
+
+def root_mean_square(prediction: np.ndarray, target: np.ndarray, order: np.ndarray) -> np.float32:
+    """A float32 program."""
+    return np.sqrt(summed((prediction - target) ** 2, order) / F4(prediction.size))
+
+
+def pearson(prediction: np.ndarray, target: np.ndarray, order: np.ndarray) -> np.float32:
+    """A float32 program that subtracts the means first."""
+    x, y = (values - summed(values, order) / F4(values.size) for values in (prediction, target))
+    return summed(x * y, order) / np.sqrt(summed(x * x, order) * summed(y * y, order))
+
+
+PROGRAMS = {"root_mean_square_error": root_mean_square, "correlation": pearson}
+SAMPLES = {"wide": (0.0, 1.0), "about 1": (1.0, 0.1), "nearly constant": (1.0, 1e-3)}
+
+
+def worst_share(operation: str, sample: str, terms: int) -> float:
+    """The largest error of that program over many orders, in units of its bound."""
+    random = np.random.default_rng(terms)
+    centre, spread = SAMPLES[sample]
+    values = {name: random.normal(centre, spread, terms).astype(F4) for name in "pt"}
+    node = Node("metrics/score", operation, ("p", "t"), SINGLE)
+    truth, allowed = compute(node, values), bounds.rounding(node, values, np.dtype("f8"))
+    orders = [random.permutation(terms) for _ in range(ORDERS)]
+    return max(float(abs(PROGRAMS[operation](*values.values(), order) - truth) / allowed) for order in orders)
+
+
+@pytest.mark.parametrize("terms", [2, 3, 50, 2000])
+@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("operation", PROGRAMS)
+def test_score_in_float32_is_within_its_bound(operation: str, sample: str, terms: int) -> None:
+    """In any order, of numbers that differ much or hardly; the node's own dtype counts, not the trace's."""
+    assert worst_share(operation, sample, terms) <= 1
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("operation", PROGRAMS)
+def test_bound_of_a_score_is_not_loose(operation: str, sample: str) -> None:
+    """The worst of short lists uses more than a two-hundredth of it."""
+    assert max(worst_share(operation, sample, terms) for terms in (2, 3, 50)) > 0.005
+
+
+def test_correlation_of_what_hardly_differs_is_allowed_more() -> None:
+    """The error of a mean counts in the square, against the square of the spread."""
+    node, random = Node("metrics/cc", "correlation", ("p", "t"), {"dtype": "float64"}), np.random.default_rng(0)
+    wide, flat = (
+        {name: 1 + spread * random.normal(size=500) for name in "pt"} for spread in (1e-2, 1e-14)
+    )  # fmt: skip
+    allowed = [float(bounds.rounding(node, values, np.dtype("f4"))) for values in (wide, flat)]
+    assert allowed[0] < 1e-12
+    assert allowed[1] > 1e-4
+
+
+@pytest.mark.parametrize("terms", [40, 4000, 40_000])
+def test_sum_of_equal_terms_in_float32_is_within_its_bound(terms: int) -> None:
+    """Their roundings point one way, so that the square root of n would not hold."""
+    delta = np.full((1, 1, 1, terms), 1 / terms, F4)
+    truth = math.fsum(delta.ravel().astype("f8"))
+    error = abs(np.cumsum(delta.ravel(), dtype=F4)[-1] - truth)
+    allowed = bounds.rounding(Node("g", "bias_gradient", ("d",)), {"d": delta, "g": np.zeros(1)}, np.dtype("f4"))
+    assert error <= allowed[0]
+    if terms == 40_000:
+        assert error > 6 * math.sqrt(terms) * 2.0**-24 * truth
+
+
+@pytest.mark.parametrize(
+    ("terms", "factor"),
+    [
+        (np.arange(1.0, 101), 60.0),
+        (np.r_[np.arange(1.0, 65), np.zeros(36)], 60.0),
+        (np.full(100, -3.0), 100.0),
+        (np.r_[np.full(10, 1.0), np.full(10, -1.0), np.arange(2.0, 882)], 6 * math.sqrt(400 + 880)),
+    ],
+    ids=["all different", "zeros", "all alike", "some alike"],
+)
+def test_terms_of_one_magnitude_count_together(terms: np.ndarray, factor: float) -> None:
+    """6 sqrt(n) for terms that differ, n for terms that do not; zeros are added without rounding."""
+    assert bounds.repeated_sum_factor(terms) == factor
+
+
+LINEAR: dict[str, tuple[Values, Mapping[str, object], int]] = {
+    "correlation_valid": ({"x": np.ones((2, 2, 4, 4)), "W": np.ones((2, 2, 3, 3)), "b": np.ones(2)}, {}, 3),
+    "correlation_valid_gradient_weights": ({"x": np.ones((2, 1, 4, 4)), "d": np.ones((2, 2, 3, 3))}, {}, 2),
+    "correlation_valid_gradient_input": ({"W": np.ones((2, 1, 3, 3)), "d": np.ones((2, 2, 3, 3))}, {}, 2),
+    "divide_channels": ({"x": np.ones((1, 3, 2, 2))}, {"axis": 1, "divisors": [1, 8, 1000]}, 1),
+    "add_interpolation": (
+        {"c": np.ones((1, 1, 2, 2)), "x": np.ones((1, 3, 4, 4))},
+        {"indices": [2, 0], "border": 1},
+        2,
+    ),
+    "masked": ({"x": np.ones((1, 1, 2, 3)), "m": np.array([[1, 0, 1], [1, 1, 0]], "u1")}, {}, 1),
+    "cut": (
+        {"r": np.ones((5, 5)), "q": np.ones((5, 5)), "corners": np.array([[0, 1], [1, 1]])},
+        {"side": 3, "margin": 1},
+        2,
+    ),
+    "crop": ({"r": np.ones((5, 5)), "q": np.ones((5, 5))}, {"region": [1, 3, 0, 4]}, 2),
+    "to_image": ({"x": np.ones((1, 1, 2, 3))}, {"dtype": "float64"}, 1),
+    "rows_transformed": ({"x": np.ones((3, 1, 2, 2))}, {"start": 0, "stop": 2, "symmetries": [5, 3]}, 1),
+    "root_mean_square_error": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64"}, 2),
+    "correlation": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64"}, 2),
+    "mean_absolute_error": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64"}, 2),
+}
+STEP = 1e-6
+
+
+@pytest.mark.parametrize("operation", LINEAR)
+def test_errors_become_what_each_of_them_changes_added_in_squares(operation: str) -> None:
+    """The root of the summed squares of what the stage moves by when one input moves by its error, one at a time."""
+    shapes, told, movable = LINEAR[operation]
+    random = np.random.default_rng(5)
+    values = {name: random.normal(size=v.shape) if v.dtype.kind == "f" else v for name, v in shapes.items()}
+    errors = {name: np.zeros(value.shape) for name, value in values.items()}
+    for name in list(values)[:movable]:
+        errors[name] = STEP * random.uniform(1, 2, values[name].shape)
+    node = Node("stage", operation, tuple(values), told)
+
+    def stage(inputs: Values) -> np.ndarray:
+        return OPERATIONS[operation](*inputs.values(), **attributes(node))
+
+    squares = np.zeros(stage(values).shape)
+    for name in list(values)[:movable]:
+        for index in np.ndindex(values[name].shape):
+            moved = values[name].copy()
+            moved[index] += errors[name][index]
+            squares += (stage(values | {name: moved}) - stage(values)) ** 2
+    sides = values | {"stage": stage(values)}
+    actual = propagated(node, sides, sides, errors)
+    assert np.abs(actual - np.sqrt(squares)).max() <= 1e-5 * np.sqrt(squares).max()
+
+
+def test_root_of_nothing_is_as_far_off_as_its_errors() -> None:
+    """Where the prediction is the target there is no derivative: the root mean square of the errors is told."""
+    values = {"p": np.ones(2), "t": np.ones(2), "stage": np.array(0.0)}
+    errors = {"p": np.array([3.0, 4.0]), "t": np.zeros(2)}
+    actual = propagated(Node("stage", "root_mean_square_error", ("p", "t")), values, values, errors)
+    assert actual == math.sqrt(12.5)
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-15])
+def test_rounded_pixel_is_allowed_one_place_where_it_may_differ(error: float) -> None:
+    """A float64 value on the edge between two float32 may fall on either; without an error it may not."""
+    node = Node("stage", "to_image", ("x",), {"dtype": "float32"})
+    sides = {"x": np.array([[[[1.5, 3.0, -0.75]]]]), "stage": np.array([[1.5, 3.0, -0.75]], F4)}
+    actual = propagated(node, sides, sides, {"x": np.full((1, 1, 1, 3), error)})
+    places = np.array([[2.0**-23, 2.0**-22, 2.0**-24]]) if error else 0.0
+    assert np.abs(actual - places - error).max() < 1e-20
+
+
+def test_pixel_of_a_float32_prediction_is_not_rounded_again() -> None:
+    """Only what the prediction itself errs by."""
+    node = Node("stage", "to_image", ("x",), {"dtype": "float32"})
+    sides = {"x": np.ones((1, 1, 1, 1), F4), "stage": np.ones((1, 1), F4)}
+    assert propagated(node, sides, sides, {"x": np.full((1, 1, 1, 1), 0.25)}) == 0.25
