@@ -49,7 +49,9 @@ class DataPathRecording:
         self.region = Region(*request.manifest["test_region"])
         self.start = request.manifest["initialisation"]
         if self.start is not None and self.start["deviation"] != DEVIATION:
-            raise TraceError(f"{request.path}: deviation is {self.start['deviation']}, expected {DEVIATION}")
+            raise TraceError(
+                f"{request.path}: deviation is {self.start['deviation']}, expected {DEVIATION}; write it again"
+            )
         self._steps = StepRecording(tape, recipe, self.variant, request.manifest["training"])
 
     def run(self) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from port.bands import Band
 from port.normalisation import divisors
 from port.recipes import Recipe, Scaling, recipe
 
+KINDS = ("network", "pipeline")
+"""A list of patches; a whole scene."""
 _SCALINGS: Mapping[float, Scaling] = {1000.0: "all-by-1000", 1.0: "none"}
 
 
@@ -17,12 +19,15 @@ def requested_recipe(request: Record, switches: Mapping[str, Any] | None = None)
     """Recipe `original` with the request's settings, then with the switches given.
 
     Raises:
-        TraceError: a divisor or a deviation of the first weights that the original never used.
+        TraceError: another kind of request, or a divisor that the original never used.
         SettingError: an unknown switch or value.
     """
     settings = request.manifest
-    if settings["divisor"] not in _SCALINGS:
-        raise TraceError(f"{request.path}: divisor is {settings['divisor']}, expected one of {list(_SCALINGS)}")
+    for name, allowed in (("kind", KINDS), ("divisor", _SCALINGS)):
+        if settings.get(name) not in allowed:
+            raise TraceError(
+                f"{request.path}: {name} is {settings.get(name)!r}, expected one of {list(allowed)}; write the request again"
+            )
     training = settings["training"]
     asked = recipe(
         "original",

@@ -87,7 +87,7 @@ def shuffled(
 def random_split(
     patches: Int[np.ndarray, "patch 2"],
     *,
-    permutation: Int[np.ndarray, "patch"],
+    permutation: Int[np.ndarray, "numbers"],
     limit: int | None,
     fraction: float,
 ) -> Split:

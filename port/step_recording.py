@@ -62,7 +62,7 @@ class StepRecording:
         self.tape.add(stage, "trajectory", [], torch.tensor(values, dtype=self._dtype), of=of)
 
     @property
-    def told_rates(self) -> list[list[float]]:
+    def told_rates(self) -> list[list[int | float]]:
         """[step, rate] wherever the rate was another than at the step before (at first: than the recipe's)."""
         before = [self.recipe.learning_rate, *self.rates]
         return [[step, rate] for step, rate in enumerate(self.rates, start=1) if rate != before[step - 1]]
