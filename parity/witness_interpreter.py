@@ -29,7 +29,8 @@ class InterpreterWitness(LiveWitness):
     """Theano-PyMC on an interpreter of this machine.
 
     Its BLAS is numpy's own OpenBLAS, which Theano calls through numpy where ``blas__ldflags`` is empty: no library of
-    the machine is looked for, and a step takes some 15 % longer than with OpenBLAS linked.
+    the machine is looked for, and a step takes some 15 % longer than with OpenBLAS linked. Its GDAL is the one in
+    rasterio's wheel, which there is for x86_64 only: elsewhere a request for a whole scene is refused.
 
     Attributes:
         python: the interpreter, probed.

@@ -1,136 +1,19 @@
 """The witness's data path, apart from Theano: what it refuses, and the whole with a stand-in network."""
 
 import tempfile
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+from legacy_scene import TRANSFORM, Arrays, Change, Manifest, StandIn, mask_of, pixels_of, request_of
 
-from legacy import graph, rasters
+from legacy import rasters
 from legacy.pipeline import record_pipeline
 from legacy.pipeline_graph import describe_pipeline
-from legacy.pipeline_request import PipelineRequest, file_name, read_request
-from legacy.request import Request
+from legacy.pipeline_request import PipelineRequest, file_name
 from legacy.trace import BadInput
 from legacy.training import train
-from parity.trace import write_request
-
-Manifest = dict[str, Any]
-Arrays = dict[str, np.ndarray]
-ROWS, COLS = 30, 27
-CLOUD = (11, 13)  # a pixel of date 3
-TRANSFORM = rasterio.Affine(20, 0, 500000, 0, -20, 5600000)
-DATES = {"001": 2, "002": 3, "003": 4}
-
-
-def _pixels(name: str) -> np.ndarray:
-    """A raster of the small scene: its own level, 100 to a row and 1 to a column."""
-    date, _, kind = name.partition("_")
-    level = 10000 * (
-        1 + ["DEM", "VH", "VV", "NDVI"].index(kind or "DEM") * 3 + int(date == "002") + 2 * (date == "003")
-    )
-    ramp = 100.0 * np.arange(ROWS)[:, None] + np.arange(COLS)
-    return (ramp - level / 8).astype(np.int16) if kind == "NDVI" else (ramp + level).astype(np.float32)
-
-
-def _mask(date: str) -> np.ndarray:
-    mask = np.zeros((ROWS, COLS), np.uint8)
-    mask[CLOUD] = 255 * (date == "003")
-    return mask
-
-
-def _write(path: Path, pixels: np.ndarray) -> None:
-    profile = {"driver": "GTiff", "count": 1, "height": ROWS, "width": COLS, "dtype": pixels.dtype.name}
-    with rasterio.open(path, "w", transform=TRANSFORM, **profile) as file:
-        file.write(pixels, 1)
-
-
-def _content(folder: Path) -> tuple[Manifest, Arrays]:
-    """A small sound request: two layers that take 3 pixels at each edge, patches of 9, a test region of 10 x 8."""
-    generator = np.random.default_rng(1)
-    arrays: Arrays = {
-        "weight/conv1/W": generator.normal(size=(3, 2, 3, 3)),
-        "weight/conv1/b": generator.normal(size=3),
-        "weight/conv2/W": generator.normal(size=(1, 3, 5, 5)),
-        "weight/conv2/b": generator.normal(size=1),
-        "split/permutation": generator.permutation(50),
-    }
-    for date, number in DATES.items():
-        for kind in ("VH", "VV", "NDVI", "MASK"):
-            path = folder / f"{number:03d}_{kind}_a b.tif"
-            _write(path, _mask(date) if kind == "MASK" else _pixels(f"{date}_{kind}"))
-            arrays[f"files/{path.name}"] = np.frombuffer(path.read_bytes(), np.uint8)
-    _write(folder / "DEM_a b.tif", _pixels("DEM"))
-    arrays["files/DEM_a b.tif"] = np.frombuffer((folder / "DEM_a b.tif").read_bytes(), np.uint8)
-    manifest: Manifest = {
-        "kind": "pipeline", "probe": "p", "variant": "v", "channels": [2, 3], "test_channels": [0, 1],
-        "dtype": "float64", "divisor": 1000.0, "output": "linear", "seed": 7, "initialisation": None,
-        "scene": {"suffix": "_a b", "first_date": 2}, "test_region": [20, 30, 19, 27],
-        "patches": {"side": 9, "stride": 5, "origin": 1, "training": 5, "validation": 3},
-        "training": {
-            "epochs": 2, "batch_size": 2, "learning_rate": 0.005, "momentum": 0.9, "recorded": [1, 4],
-            "rate_changes": [[3, 0.001]], "restarts": [2],
-        },
-    }  # fmt: skip
-    return manifest, arrays
-
-
-def _request(tmp_path: Path, change: Callable[[Manifest, Arrays], Any] = lambda m, a: None) -> PipelineRequest:
-    manifest, arrays = _content(tmp_path)
-    change(manifest, arrays)
-    write_request(tmp_path / "r.npz", manifest, arrays)
-    request = read_request(str(tmp_path / "r.npz"))
-    assert isinstance(request, PipelineRequest)
-    return request
-
-
-class StandIn:
-    """A network of no layers: its estimate is the first channel's middle; it notes what is asked of it."""
-
-    def __init__(self, request: Request) -> None:
-        self.request, self.asked, self.weights = request, [], []
-        stages = [*graph.forward(request), {"stage": "loss"}, *graph.backward(request)]
-        self.stages = [node["stage"] for node in stages]
-
-    def reset(self, weights: Arrays) -> None:
-        """Take new weights."""
-        self.weights = list(weights.values())
-
-    def observe(self, batch: np.ndarray, target: np.ndarray) -> Arrays:
-        """Return every stage, of one number."""
-        assert target.shape == (len(batch), 1, 3, 3)
-        return OrderedDict((name, np.zeros(1)) for name in self.stages)
-
-    def step(self, batch: np.ndarray, _target: np.ndarray) -> np.ndarray:
-        """Return the batch's mean."""
-        self.asked.append("step")
-        return np.asarray(batch.mean())
-
-    def loss(self, batch: np.ndarray, _target: np.ndarray) -> np.ndarray:
-        """Return the batch's smallest value."""
-        self.asked.append("loss")
-        return np.asarray(batch.min())
-
-    def predict(self, images: np.ndarray) -> Arrays:
-        """Return every stage up to the output."""
-        names = self.stages[: self.stages.index("output")]
-        return OrderedDict([*((name, np.zeros(1)) for name in names), ("output", images[:, :1, 3:-3, 3:-3])])
-
-    def state(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return velocities of zero and the weights."""
-        return [0 * value for value in self.weights], self.weights
-
-    def forget(self) -> None:
-        """Note it."""
-        self.asked.append("forget")
-
-    def set_rate(self, rate: float) -> None:
-        """Note it."""
-        self.asked.append(f"rate {rate}")
 
 
 def test_dates_count_from_the_first() -> None:
@@ -139,7 +22,6 @@ def test_dates_count_from_the_first() -> None:
     assert found == ["005_VH_x.tif", "007_MASK_x.tif", "DEM_x.tif"]
 
 
-Change = Callable[[Manifest, Arrays], Any]
 REFUSED: dict[str, tuple[Change, str]] = {
     "kind": (lambda m, a: m.update(kind="pipe"), "kind is .*pipe.*, expected network or pipeline"),
     "suffix": (lambda m, a: m["scene"].update(suffix="/../x"), "file name .*expected a plain name, no path"),
@@ -168,7 +50,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
 def test_a_bad_request_is_refused_with_both_values(tmp_path: Path, change: Change, message: str) -> None:
     """Before anything is unpacked or compiled."""
     with pytest.raises(BadInput, match=message) as caught:
-        _request(tmp_path, change)
+        request_of(tmp_path, change)
     assert "r.npz" in str(caught.value)
 
 
@@ -194,7 +76,7 @@ def test_a_scene_that_does_not_fit_is_refused_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Change, message: str
 ) -> None:
     """The directory that files were unpacked to is gone."""
-    request = _request(tmp_path, change)
+    request = request_of(tmp_path, change)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     with pytest.raises(BadInput, match=message):
@@ -206,7 +88,7 @@ def test_without_gdal_a_scene_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     """As on Python 2.7; the paragraph says where to ask."""
     monkeypatch.setattr(rasters, "gdal", None)
     monkeypatch.setattr(rasters, "rasterio", None)
-    request = _request(tmp_path)
+    request = request_of(tmp_path)
     with pytest.raises(BadInput, match=r"kind is pipeline, which takes GDAL, and this Python .* Ask the container"):
         record_pipeline(request, StandIn(request))
 
@@ -214,7 +96,7 @@ def test_without_gdal_a_scene_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PipelineRequest, StandIn, Arrays]:
     """The small scene, recorded with the stand-in."""
-    request = _request(tmp_path)
+    request = request_of(tmp_path)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     network = StandIn(request)
@@ -245,7 +127,7 @@ def test_rasters_are_read_by_name_as_stored(stages: Recorded) -> None:
     recorded = stages[2]
     for stage, actual in list(recorded.items())[:13]:
         name = stage.removeprefix("raster/")
-        expected = _mask(name[:3]) if name.endswith("MASK") else _pixels(name)
+        expected = mask_of(name[:3]) if name.endswith("MASK") else pixels_of(name)
         np.testing.assert_array_equal(actual, expected, strict=True)
 
 
@@ -271,9 +153,9 @@ def test_patches_hold_the_nine_bands_in_training_order(stages: Recorded) -> None
         ("validation", "validation/raw", "validation/targets"),
     ):
         for number, (row, col) in enumerate(recorded[f"split/{kind}"]):
-            expected = [_pixels(name)[row : row + 9, col : col + 9] for name in names]
+            expected = [pixels_of(name)[row : row + 9, col : col + 9] for name in names]
             np.testing.assert_array_equal(recorded[raw][number], np.array(expected, float))
-            middle = _pixels("002_NDVI")[row + 3 : row + 6, col + 3 : col + 6]
+            middle = pixels_of("002_NDVI")[row + 3 : row + 6, col + 3 : col + 6]
             np.testing.assert_array_equal(recorded[target][number, 0], middle.astype(float))
 
 
@@ -292,9 +174,9 @@ def test_losses_follow_the_batches(stages: Recorded) -> None:
 def test_the_estimate_is_of_the_published_channels_and_read_back(stages: Recorded) -> None:
     """The first test channel is VH at t-1, not the training's; the file holds float32 of it, and no coordinates."""
     recorded = stages[2]
-    expected = _pixels("001_VH")[23:27, 22:24].astype(float) / 1000
+    expected = pixels_of("001_VH")[23:27, 22:24].astype(float) / 1000
     np.testing.assert_array_equal(
-        recorded["predict/output"][0, 0], _pixels("001_VH")[23:27, 22:24].astype(float) / 1000
+        recorded["predict/output"][0, 0], pixels_of("001_VH")[23:27, 22:24].astype(float) / 1000
     )
     np.testing.assert_array_equal(recorded["geotiff/pixels"], expected.astype(np.float32), strict=False)
     assert recorded["geotiff/header"].tolist() == [1, 32, 0, 0, 0, 1, 0, 0, 0, 1]
@@ -302,21 +184,21 @@ def test_the_estimate_is_of_the_published_channels_and_read_back(stages: Recorde
 
 def test_only_valid_pixels_are_scored(tmp_path: Path) -> None:
     """A region around the cloud: its pixel is left out of the 5 x 4 within the border."""
-    request = _request(tmp_path, lambda m, a: m.update(test_region=[6, 17, 8, 18]))
+    request = request_of(tmp_path, lambda m, a: m.update(test_region=[6, 17, 8, 18]))
     recorded = record_pipeline(request, StandIn(request))
     valid = np.ones((5, 4), np.uint8)
     valid[11 - 9, 13 - 11] = 0
     np.testing.assert_array_equal(recorded["metrics/valid"], valid, strict=True)
-    truth = np.delete(_pixels("002_NDVI")[9:14, 11:15].astype(float).ravel() / 1000, 10)
+    truth = np.delete(pixels_of("002_NDVI")[9:14, 11:15].astype(float).ravel() / 1000, 10)
     np.testing.assert_array_equal(recorded["metrics/truth"], truth)
-    estimate = np.delete(_pixels("001_VH")[9:14, 11:15].astype(float).ravel() / 1000, 10)
+    estimate = np.delete(pixels_of("001_VH")[9:14, 11:15].astype(float).ravel() / 1000, 10)
     expected = sum(abs(a - b) for a, b in zip(estimate, truth, strict=True)) / 19
     assert abs(recorded["metrics/mae"] - expected) < 1e-12 * expected
 
 
 def test_validation_below_a_batch_has_no_loss(tmp_path: Path) -> None:
     """Where the original ends in a division by zero after its first epoch, no number is made up."""
-    request = _request(tmp_path, lambda m, a: m["patches"].update(validation=1))
+    request = request_of(tmp_path, lambda m, a: m["patches"].update(validation=1))
     recorded = record_pipeline(request, StandIn(request))
     assert "loss/validation" not in recorded
     assert recorded["validation/raw"].shape == (1, 9, 9, 9)
@@ -324,7 +206,7 @@ def test_validation_below_a_batch_has_no_loss(tmp_path: Path) -> None:
 
 def test_a_step_is_recorded_before_its_velocities_are_forgotten(tmp_path: Path) -> None:
     """A restart after a recorded step shows in the next one."""
-    request = _request(tmp_path, lambda m, a: m["training"].update(recorded=[2], rate_changes=[]))
+    request = request_of(tmp_path, lambda m, a: m["training"].update(recorded=[2], rate_changes=[]))
     network = StandIn(request)
     network.state = lambda: network.asked.append("state") or ([], [])  # type: ignore[func-returns-value]
     used = {"batch/selected": np.ones(1), "target/normalised": np.ones(1)}
