@@ -19,8 +19,8 @@ _SYMMETRIES = 8  # of a square: four rotations, each with and without a flip
 class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
     """Patches of one scene: (channel, 33, 33) normalised bands and (1, 17, 17) normalised NDVI at t.
 
-    Order and augmentation depend on `seed` and `epoch` alone, so a run is repeatable with any number of workers. Patches
-    to validate with (`trains` False) keep their order and are never turned.
+    Order and augmentation depend on `seed` and `epoch` alone, so a run is repeatable with any number of workers.
+    Patches to validate with (`trains` False) keep their order and are never turned.
     """
 
     def __init__(

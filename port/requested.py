@@ -26,7 +26,8 @@ def requested_recipe(request: Record, switches: Mapping[str, Any] | None = None)
     for name, allowed in (("kind", KINDS), ("divisor", _SCALINGS)):
         if settings.get(name) not in allowed:
             raise TraceError(
-                f"{request.path}: {name} is {settings.get(name)!r}, expected one of {list(allowed)}; write the request again"
+                f"{request.path}: {name} is {settings.get(name)!r}, expected one of {list(allowed)}; write the request "
+                "again"
             )
     training = settings["training"]
     asked = recipe(
