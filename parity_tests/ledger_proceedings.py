@@ -75,11 +75,25 @@ class LedgerProceedings:
     @cached_property
     def off(self) -> Mapping[str, list[Finding]]:
         """For each entry what its second proof found."""
+        return self._second_proofs({entry.id: entry.id for entry in self.ledger})
+
+    @cached_property
+    def mistaken(self) -> Mapping[str, list[Finding]]:
+        """For each entry what its second proof finds in a run of the port that is not the entry's."""
+        return self._second_proofs({entry.id: self._other_run(entry) for entry in self.ledger})
+
+    def _other_run(self, entry: Deviation) -> str:
+        """The run of the next entry of the case; the last one's is the port as the original."""
+        runs = [*(other.id for other in self.ledger.of_case(entry.case)), entry.case]
+        return runs[runs.index(entry.id) + 1]
+
+    def _second_proofs(self, runs: Mapping[str, str]) -> dict[str, list[Finding]]:
+        """For each entry what its second proof finds in a run of the port."""
         _ = self.on  # leaves each case's truth
         with _pool() as pool:
             futures = {
                 entry.id: pool.submit(
-                    _judge_entry, entry, self.legacy(entry.case), self.port(entry.id), self._truth(entry.case)
+                    _judge_entry, entry, self.legacy(entry.case), self.port(runs[entry.id]), self._truth(entry.case)
                 )
                 for entry in self.ledger
             }

@@ -57,6 +57,14 @@ def test_off(proofs: LedgerProceedings, entry) -> None:
     _require(proofs.off[entry.id], 5 + len(entry.changes) + len(entry.contains))
 
 
+@ENTRIES
+def test_another_run_proves_nothing(proofs: LedgerProceedings, entry) -> None:
+    """The second proof can fail: in a run that differs in another thing, or in none, it finds no such difference."""
+    failed = [finding for finding in proofs.mistaken[entry.id] if finding.verdict is Verdict.FAIL]
+    assert failed
+    assert all(finding.message.startswith(f"{entry.id}: {entry.stage}: ") for finding in failed)
+
+
 def test_every_entry_is_proven(proofs: LedgerProceedings) -> None:
     """No entry is without both proofs."""
     ids = {entry.id for entry in LEDGER}

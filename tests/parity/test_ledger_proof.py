@@ -191,6 +191,63 @@ def test_stage_that_is_not_there_fails(off: Pair) -> None:
     assert failed(found) == "zero: grad/conv9/pre: no such stage in the trace of legacy and port"
 
 
+@pytest.fixture
+def slower(pair: Pair) -> Pair:
+    """The pair with a port whose rate falls at its last step."""
+    told = {**TRAINING, "rate_changes": [[4, 0.001]]}
+    steps = true_trajectory(replace(read_trace(pair.write()[0]), manifest={**pair.legacy.manifest, "training": told}))
+    pair.port.arrays |= steps
+    pair.port.manifest["training"] = told
+    return pair
+
+
+SLOWER = replace(
+    ENTRY,
+    stage="step/0004/velocity/conv1/W",
+    node={"operation": "trajectory", "attributes": {"step": 4}},
+    changes=("training.rate_changes", "step/0004/weight/*"),
+    keeps=("step/0001/*",),
+)
+
+
+def test_change_of_training_is_proven(slower: Pair) -> None:
+    """Every step may follow from a setting; the first is the original's still, the last what the judge computes."""
+    assert {finding.verdict for finding in proven(slower, SLOWER)} == {Verdict.PASS}
+
+
+def test_stage_that_is_said_to_stay_must(slower: Pair) -> None:
+    """A difference at a stage that the entry keeps is told."""
+    slower.spoil("step/0001/weight/conv2/b", lambda value: value + 1)
+    assert failed(proven(slower, SLOWER)).startswith(f"zero: {SLOWER.stage}: elsewhere: step/0001/weight/conv2/b")
+
+
+def test_stage_that_stays_must_be_there(slower: Pair) -> None:
+    """A pattern that matches nothing keeps nothing."""
+    message = failed(proven(slower, replace(SLOWER, keeps=("step/0002/*",))))
+    assert message.endswith("elsewhere: no stage is step/0002/*")
+
+
+def test_steps_of_another_training_fail(slower: Pair) -> None:
+    """Steps that differ, but not by the setting that is told."""
+    slower.port.manifest["training"] = {**TRAINING, "rate_changes": [[4, 0.002]]}
+    assert failed(proven(slower, SLOWER)).startswith(f"zero: {SLOWER.stage}: on its own terms: step/0004/")
+
+
+PLANTED = replace(ENTRY, switch="planted:typed", stage="batch/raw", node={"operation": "rows", "attributes": {}})
+
+
+def test_planted_type_is_proven(pair: Pair) -> None:
+    """A mistake of type: the numbers are the judge's, the type is not the original's."""
+    pair.spoil("batch/raw", lambda value: value.astype(np.float32))
+    assert {finding.verdict for finding in proven(pair, PLANTED)} == {Verdict.PASS}
+
+
+def test_planted_type_with_other_numbers_fails(pair: Pair) -> None:
+    """The numbers must be the judge's."""
+    pair.spoil("batch/raw", lambda value: value.astype(np.float32) + 1)
+    assert failed(proven(pair, PLANTED)).startswith("zero: batch/raw: on its own terms: batch/raw")
+
+
 def centre(pair: Pair, **spoilt: Any) -> list[Finding]:
     """Findings of an entry that says the original's output is the centre of the port's."""
     entry = replace(ENTRY, contains=("output",))

@@ -15,6 +15,7 @@ import pytest
 from judged_pair import GIVEN, MakePair, Pair
 
 from parity.integrity import ROOMS
+from parity.ledger import read_ledger
 from parity.trace import code_sha256, read_request, write_request
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -189,3 +190,21 @@ def test_request_that_cannot_be_read_exits_1(run: Run, tmp_path: Path) -> None:
     done = run("record", "absent.npz", tmp_path / "trace.npz", "--witness=nonsense")
     assert done.returncode == 1
     one_paragraph(done.stderr, "FAIL: absent.npz: cannot be read as a trace or request (")
+
+
+def test_ledger_is_printed(run: Run) -> None:
+    """Every entry by its name, with its switch and stage."""
+    done = run("ledger")
+    assert (done.returncode, done.stderr) == (0, "")
+    for entry in read_ledger(ROOMS / "parity_tests" / "ledger.toml"):
+        for text in (entry.id, entry.switch, entry.stage):
+            assert text in done.stdout
+
+
+def test_malformed_ledger_exits_1(run: Run, tmp_path: Path) -> None:
+    """The message names the file and what is wrong with it."""
+    path = tmp_path / "ledger.toml"
+    path.write_text("[[deviation]]\nid = 'lone'\n", encoding="utf-8")
+    done = run("ledger", "--ledger", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ledger.toml, entry 1 (lone) lacks title" in one_paragraph(done.stderr, "FAIL: ")
