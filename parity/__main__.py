@@ -75,9 +75,8 @@ def ledger(
     path: Annotated[Path, typer.Option("--ledger", help="The entries, .toml.", show_default=False)] = LEDGER,
 ) -> None:
     """Print every intended difference between port and original: its switch, and the first stage that shows it."""
-    grid = Table(
-        "id", "original", "port", "switch: as the original, own", "stage", title="intended differences", show_lines=True
-    )
+    headers = ("id", "original", "port", "switch: as the original, own", "stage")
+    grid = Table(*headers, title="intended differences", show_lines=True)
     for entry in read_ledger(path):
         switch = f"{entry.switch}: {entry.as_original}, {entry.own}"
         grid.add_row(*map(Text, (entry.id, entry.original, entry.port, switch, entry.stage)))
