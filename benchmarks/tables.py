@@ -13,7 +13,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from gate_tests.claims import claims
+from gate_tests.record_files import recorded
 from parity.ledger import read_ledger
+from parity_tests import paper
+from parity_tests.measured import CHECKS
 from port.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,6 +120,23 @@ def parity() -> str:
     return "\n".join(lines)
 
 
+def gate() -> str:
+    """What `tox -e gate` holds the port to, and what it does not, with the reason."""
+    numbers = paper.numbers(CHECKS)
+    lines = ["| what | gated | not gated | because |", "|---|--:|--:|---|"]
+    lines.append(f"| numbers of the paper and its program | {sum(number.gated for number in numbers)} | | |")
+    for reason in dict.fromkeys(number.reason for number in numbers if not number.gated):
+        found = [number.id.split(".")[0] for number in numbers if number.reason == reason]
+        lines.append(f"| {', '.join(dict.fromkeys(found))} | | {len(found)} | {reason} |")
+    for claim in claims():
+        baselines = recorded(claim.row).baselines
+        pairs = {(m, over): claim.reason(m, over) for m in claim.metrics for over in baselines}
+        exempt = [f"{metric}, {over}: {reason}" for (metric, over), reason in pairs.items() if reason]
+        counts = f"{len(pairs) - len(exempt)} | {len(exempt) or ''}"
+        lines.append(f"| gain over a baseline, {claim.name} | {counts} | {'; '.join(exempt)} |".replace("  ", " "))
+    return "\n".join(lines)
+
+
 def recipes() -> str:
     """Every switch of every recipe that is not the same in all."""
     names = list(RECIPES)
@@ -137,7 +158,7 @@ def ledger() -> str:
     return "\n".join(lines)
 
 
-_MAKERS = (accuracy, changes, leakage, ledger, parity, recipes)
+_MAKERS = (accuracy, changes, gate, leakage, ledger, parity, recipes)
 TABLES: Mapping[str, Callable[[], str]] = {table.__name__: table for table in _MAKERS}
 
 

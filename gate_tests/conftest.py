@@ -1,13 +1,14 @@
 """What the gate asks, and the table it ends with: one test a number, a gain, a recorded accuracy."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from benchmarks.accuracy import DATA, METRICS
 from gate_tests.chosen import REGRESSION_METRICS, chosen, held_claims
 from gate_tests.claims import gains
-from gate_tests.records import PREDICTION, recorded
+from gate_tests.record_files import ABLATION, ablated, recorded
 from gate_tests.trainings import Trainings, cores
 from gate_tests.verdicts import Verdicts, table
 from parity_tests import paper
@@ -43,22 +44,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ]
         ids = [f"{claim.name}-{metric}-{over}" for claim, metric, over in pairs]
         metafunc.parametrize(("claim", "metric", "over"), pairs, ids=ids)
-    elif "row" in metafunc.fixturenames:
+    elif "record" in metafunc.fixturenames:
         _of_records(metafunc)
 
 
 def _of_records(metafunc: pytest.Metafunc) -> None:
-    """The prediction's recorded metrics, or each baseline's."""
-    baseline = "baseline" in metafunc.fixturenames
-    metrics = METRICS if baseline else REGRESSION_METRICS
-    found = [
-        (row, method, metric)
-        for row in {(row.scene, row.variant, row.name): row for row in chosen()}.values()
-        for method in (recorded(row).baselines if baseline else [PREDICTION])
-        for metric in metrics
-    ]
-    names = ("row", "baseline" if baseline else "method", "metric")
-    metafunc.parametrize(names, found, ids=[f"{recorded(row).name}-{method}-{metric}" for row, method, metric in found])
+    """The prediction's metrics in each file that has them, or each baseline's."""
+    rows = list({(row.scene, row.variant, row.name): row for row in chosen()}.values())
+    if "baseline" in metafunc.fixturenames:
+        pairs = [(record, baseline) for record in map(recorded, rows) for baseline in record.baselines]
+        found: list[tuple[Any, ...]] = [(*pair, metric) for pair in pairs for metric in METRICS]
+        names: tuple[str, ...] = ("record", "baseline", "metric")
+    else:
+        files = (recorded, ablated) if ABLATION.is_file() else (recorded,)
+        kept = [record for row in rows for read in files if (record := read(row)) is not None]
+        found = [(record, metric) for record in kept for metric in REGRESSION_METRICS]
+        names = ("record", "metric")
+    ids = ["-".join((record.place, record.name, *words)) for record, *words in found]
+    metafunc.parametrize(names, found, ids=ids)
 
 
 @pytest.fixture
@@ -82,6 +85,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for number in paper.numbers(CHECKS):
         if not number.gated:
             verdicts.not_gated(number.id, number.value, number.reason)
+    if not ABLATION.is_file():
+        verdicts.not_gated(ABLATION.name, "accuracies", "not recorded (python -m benchmarks.ablation)")
     _tell_exempt_gains(verdicts, config.stash.get(TRAININGS, None))
     terminalreporter.section("the gate")
     for text in table(verdicts.lines):
@@ -95,9 +100,9 @@ def _tell_exempt_gains(verdicts: Verdicts, trainings: Trainings | None) -> None:
         if trainings is not None and trainings.done(claim.row):
             for gain in gains(claim, recorded(claim.row), trainings.of(claim.row)):
                 if reason := claim.reason(gain.metric, gain.over):
-                    verdicts.not_gated(
-                        f"{claim.name}: {gain.metric}", f"{gain.theirs:.4f} {gain.over}", reason, gain.ours
-                    )
+                    what = f"{claim.name}: {gain.metric} against {gain.over}"
+                    verdicts.not_gated(what, f"{gain.theirs:.4f}", reason, gain.ours)
         else:
             for exemption in claim.exemptions:
-                verdicts.not_gated(f"{claim.name}: {exemption.metric}", exemption.over, exemption.reason, "not run")
+                what = f"{claim.name}: {exemption.metric} against {exemption.over}"
+                verdicts.not_gated(what, "", exemption.reason, "not run")

@@ -1,13 +1,11 @@
 """A record is a run's accuracies over all its seeds, as measured when the README's tables were made."""
 
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.accuracy import RESULTS, Row
+from benchmarks.accuracy import Row
 from gate_tests.errors import GateError
 
 PREDICTION = "prediction"
@@ -24,10 +22,11 @@ Methods = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Record:
-    """What a run gave with each of its seeds."""
+    """What a run gave with each of its seeds, and the file that says so; `row` has the seeds to be run again."""
 
     row: Row
     runs: Sequence[Methods]
+    place: str = "now"
 
     @property
     def name(self) -> str:
@@ -56,26 +55,6 @@ class Record:
         return STANDARD_ERRORS * self.spread(metric) * math.sqrt(1 / runs + 1 / len(self.runs))
 
 
-def recorded(row: Row, path: Path = RESULTS) -> Record:
-    """The record of a run.
-
-    Raises:
-        GateError: there is none, or one of fewer than three seeds, which have no spread to speak of.
-    """
-    found = [
-        entry["methods"]
-        for entry in json.loads(path.read_text(encoding="utf-8"))
-        if (entry["scene"], entry["variant"], entry["run"]) == (row.scene, row.variant, row.name) and "methods" in entry
-    ]
-    record = Record(row, found)
-    if len(found) < 3:
-        raise GateError(
-            f"{record.name} is recorded with {len(found)} seeds in {path.name}, expected 3 or more, to know the "
-            f"spread; record it (python -m benchmarks.accuracy)"
-        )
-    return record
-
-
 def judge(record: Record, metric: str, runs: Sequence[Methods]) -> str:
     """`as recorded`, or `better` where an improvement stands clear of the spread.
 
@@ -88,8 +67,8 @@ def judge(record: Record, metric: str, runs: Sequence[Methods]) -> str:
     if not worse <= tolerance:
         raise GateError(
             f"{record.name}: {metric} {mean:.4f} over {len(runs)} runs, recorded {before:.4f} over {len(record.runs)} "
-            f"seeds; worse by {worse:.4f}, allowed {tolerance:.4f}: find what changed the port, or record again and "
-            f"say why in CHANGES.md"
+            f"seeds ({record.place}); worse by {worse:.4f}, allowed {tolerance:.4f}: find what changed the port, or "
+            f"record again and say why in CHANGES.md"
         )
     return "better: record again" if worse < -tolerance else "as recorded"
 

@@ -1,7 +1,7 @@
 """The network gains over every baseline, wherever that stands clear of the spread over seeds."""
 
 from gate_tests.claims import Claim, gains, judge
-from gate_tests.records import recorded
+from gate_tests.record_files import recorded
 from gate_tests.trainings import Trainings
 from gate_tests.verdicts import Verdicts
 
@@ -10,7 +10,7 @@ def test_network_gains(claim: Claim, metric: str, over: str, trainings: Training
     """In the mean over the runs, by more than two standard deviations over the recorded seeds."""
     found = gains(claim, recorded(claim.row), trainings.of(claim.row))
     gain = next(gain for gain in found if (gain.metric, gain.over) == (metric, over))
-    expected = f"{gain.theirs:.4f} {over}, by {gain.needed:.4f}"
-    with verdicts.gated(f"{claim.name}: {metric}", expected, f"better than a baseline; {claim.source}") as line:
+    expected = f"{gain.theirs:.4f}, better by {gain.needed:.4f}"
+    with verdicts.gated(f"{claim.name}: {metric} against {over}", expected, claim.source) as line:
         line.actual = gain.ours
         judge(gain)

@@ -1,28 +1,28 @@
 """Nothing has become worse than what was recorded, and the baselines are what they were."""
 
-from benchmarks.accuracy import Row
-from gate_tests.records import Record, judge, judge_baseline, recorded
+from gate_tests.records import PREDICTION, Record, judge, judge_baseline
 from gate_tests.trainings import Trainings
 from gate_tests.verdicts import Verdicts
 
 
 def test_prediction_is_as_accurate_as_recorded(
-    row: Row, method: str, metric: str, trainings: Trainings, verdicts: Verdicts
+    record: Record, metric: str, trainings: Trainings, verdicts: Verdicts
 ) -> None:
     """In the mean over the runs, within four standard errors; better is said, not failed."""
-    record, runs = recorded(row), trainings.of(row)
-    allowed = record.tolerance(metric, len(runs))
-    expected = f"{record.mean(method, metric):.4f}, {allowed:.4f} worse at most"
-    with verdicts.gated(f"{record.name}: {metric}", expected, f"recorded over {len(record.runs)} seeds") as line:
-        line.actual = Record(row, runs).mean(method, metric)
-        line.why += f": {judge(record, metric, runs)}"
+    runs = trainings.of(record.row)
+    expected = f"{record.mean(PREDICTION, metric):.4f}, worse by {record.tolerance(metric, len(runs)):.4f} at most"
+    why = f"recorded over {len(record.runs)} seeds in {record.place}"
+    with verdicts.gated(f"{record.name}: {metric}", expected, why) as line:
+        line.actual = Record(record.row, runs).mean(PREDICTION, metric)
+        line.why += f"; {judge(record, metric, runs)}"
 
 
 def test_baseline_is_as_recorded(
-    row: Row, baseline: str, metric: str, trainings: Trainings, verdicts: Verdicts
+    record: Record, baseline: str, metric: str, trainings: Trainings, verdicts: Verdicts
 ) -> None:
     """Within rounding: nothing is trained."""
-    record, runs = recorded(row), trainings.of(row)
-    with verdicts.gated(f"{row.scene}: {baseline}", record.mean(baseline, metric), "recorded baselines") as line:
+    runs = trainings.of(record.row)
+    expected, why = record.mean(baseline, metric), f"baselines recorded in {record.place}"
+    with verdicts.gated(f"{record.row.scene}: baseline {metric}.{baseline}", expected, why) as line:
         line.actual = runs[0][baseline][metric]
         judge_baseline(record, baseline, metric, runs)

@@ -7,7 +7,7 @@ from typing import Any
 
 HELD, FAILED, NOT_GATED = "held", "FAILED", "not gated"
 COLUMNS = ("", "what", "expected", "the port", "why so")
-_WIDEST = 36  # characters of a column but the last
+_WIDEST = 36  # characters of a value
 
 
 @dataclass
@@ -73,7 +73,7 @@ def _families(lines: Iterable[Line]) -> list[tuple[str, ...]]:
 def _row(verdict: str, name: str, why: str, found: Sequence[Line]) -> tuple[str, ...]:
     """The cells of a family's row: its numbers joined, cut where they are too long."""
     what = found[0].what if len(found) == 1 else f"{name} ({len(found)})"
-    return (verdict, _cut(what), *(_joined(getattr(line, of) for line in found) for of in ("expected", "actual")), why)
+    return (verdict, what, *(_joined(getattr(line, of) for line in found) for of in ("expected", "actual")), why)
 
 
 def _joined(values: Iterable[Any]) -> str:

@@ -13,4 +13,4 @@ def outcome(mae: float, *, interpolation: float = 0.09, **others: float) -> dict
     return {name: {"mae": value, "cc": 1 - value} for name, value in found.items()}
 
 
-RECORD = Record(ROW, [outcome(mae) for mae in MAES])
+RECORD = Record(ROW, [outcome(mae) for mae in MAES], "accuracy.json")

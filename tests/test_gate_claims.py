@@ -11,7 +11,8 @@ from gate_outcomes import RECORD, ROW, outcome
 from gate_tests.chosen import held_claims
 from gate_tests.claims import EVERY, Claim, Exemption, Gain, claims, gains, judge
 from gate_tests.errors import GateError
-from gate_tests.records import Methods, Record, recorded
+from gate_tests.record_files import recorded
+from gate_tests.records import Methods, Record
 
 CLAIM = Claim(ROW, ("mae", "cc"), "paper", ())
 

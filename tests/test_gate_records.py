@@ -1,6 +1,7 @@
 """What became worse than recorded fails, with both figures; what became better is said."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from benchmarks import accuracy
 from benchmarks.accuracy import METRICS, ONE_SYNTHETIC, Row
 from gate_tests.chosen import chosen
 from gate_tests.errors import GateError
-from gate_tests.records import judge, judge_baseline, recorded
+from gate_tests.record_files import ablated, recorded
+from gate_tests.records import judge, judge_baseline
 
 
 @pytest.mark.parametrize(("maes", "said"), [((0.073, 0.074), "as recorded"), ((0.065, 0.066), "better: record again")])
@@ -26,7 +28,7 @@ def test_regression_fails_with_both_figures(maes: tuple[float, ...], metric: str
     """Today's and the recorded, and what was allowed."""
     recorded_as = r"0\.0720" if metric == "mae" else r"0\.9280"
     message = (
-        rf"place SOPTII corrected: {metric} .* over {len(maes)} runs, recorded {recorded_as} over 5 seeds; worse by"
+        rf"place SOPTII corrected: {metric} .* over {len(maes)} runs, recorded {recorded_as} over 5 seeds .*; worse by"
     )
     with pytest.raises(GateError, match=message):
         judge(RECORD, metric, [outcome(mae) for mae in maes])
@@ -55,6 +57,31 @@ def test_run_that_is_not_recorded_is_refused(tmp_path: Path) -> None:
         recorded(ROW, path)
     path.write_text(json.dumps([entry] * 3), encoding="utf-8")
     assert recorded(ROW, path).values("prediction", "mae") == [0.07] * 3
+
+
+def test_ablation_is_a_record_too(tmp_path: Path) -> None:
+    """A variant's seeds, with the baselines of its scene and recipe; another scene, recipe or variant is none."""
+    path = tmp_path / "ablation.json"
+    numbers = {metric: [0.1, 0.2, 0.3] for metric in METRICS}
+    entry = numbers | {"scene": "place", "kind": "variant", "name": "SOPTII", "recipe": "corrected", "seeds": [0, 1, 2]}
+    others = [{"name": "causal", "kind": "baseline"}, {"name": "SAR: OPTII to SOPTII", "kind": "gain"}]
+    path.write_text(json.dumps([entry, *(entry | other for other in others)]), encoding="utf-8")
+    record = ablated(ROW, path)
+    assert record is not None
+    assert record.values("prediction", "mae") == record.values("causal", "cc") == [0.1, 0.2, 0.3]
+    assert (record.baselines, record.place) == (["causal"], "ablation.json")
+    for changed in ({"scene": "elsewhere"}, {"variant": "OPTII"}, {"recipe": "tuned"}):
+        assert ablated(replace(ROW, **changed), path) is None
+    path.write_text(json.dumps([entry | {"seeds": [0]}]), encoding="utf-8")
+    with pytest.raises(GateError, match=r"recorded with 1 seeds in ablation\.json, .*benchmarks\.ablation"):
+        ablated(ROW, path)
+
+
+def test_missing_record_file_fails(tmp_path: Path) -> None:
+    """It is restored or recorded again, not passed over."""
+    for read in (recorded, ablated):
+        with pytest.raises(GateError, match=r"none\.json cannot be read: .*; restore it"):
+            read(ROW, tmp_path / "none.json")
 
 
 def test_all_that_is_run_again_is_recorded() -> None:
