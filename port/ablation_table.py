@@ -180,11 +180,11 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def _text(row: Row, metric: str, *, sign: str = "") -> str:
-    """Mean and spread of a metric, a dash for what is not a number."""
+    """Mean and, where there is any, spread of a metric; a dash for what is not a number."""
     digits = 2 if metric == "psnr" else 4
     spread = row.spread(metric)
     mean = _number(row.mean(metric), digits, sign)
-    return mean if math.isnan(spread) else f"{mean} ± {_number(spread, digits)}"
+    return mean if not spread > 0 else f"{mean} ± {_number(spread, digits)}"
 
 
 def _number(value: float, digits: int = 4, sign: str = "") -> str:
