@@ -76,7 +76,9 @@ def ledger(
 ) -> None:
     """Print every intended difference between port and original: its switch, and the first stage that shows it."""
     headers = ("id", "original", "port", "switch: as the original, own", "stage")
-    grid = Table(*headers, title="intended differences", show_lines=True)
+    grid = Table(title="intended differences", show_lines=True)
+    for header in headers:
+        grid.add_column(header, overflow="fold")  # a name is shown whole, at any width
     for entry in read_ledger(path):
         switch = f"{entry.switch}: {entry.as_original}, {entry.own}"
         grid.add_row(*map(Text, (entry.id, entry.original, entry.port, switch, entry.stage)))
