@@ -37,7 +37,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "optimiser_state": "Whether checkpoints keep the velocities.",
         "border": "Cut the region out first, or read 8 more pixels around it.",
         "test_bands": "Bands fed at prediction: as trained, or as in the public test script.",
-        "georeference": "A bare TIFF, or one with the scene's CRS and transform.",
+        "georeference": "A bare TIFF, or one with the scene's CRS and transform, and tags.",
     }
 )
 PREDICTION_SWITCHES = ("scaling", "output", "predicts", "precision", "filters", "border", "test_bands", "georeference")

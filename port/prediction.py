@@ -89,7 +89,7 @@ def write_prediction(
     """Write the estimate of a region as a GeoTIFF; unpredictable pixels are NaN. Gives the region written.
 
     "halo" writes the whole region, "crop" the smaller one that is left. Georeference "scene" places it on the scene's
-    grid, "bare" says nothing of its place. `on_tile` is told the tiles done and their total.
+    grid and tags it, "bare" writes pixels alone. `on_tile` is told the tiles done and their total.
 
     Raises:
         RegionError, SceneError: see `predict`.

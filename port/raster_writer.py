@@ -21,6 +21,8 @@ _TILE_PX = 256  # GDAL's own tile for tiled GeoTIFFs
 class RasterWriter:
     """Writes one region of a grid; pixels are NaN where no tile was put, which georeference "scene" declares no-data.
 
+    Georeference "bare" holds pixels alone: no place, no no-data value, and none of the tags.
+
     A context manager: the file is written beside its place, read back, and renamed when the block ends well. Each pixel
     may be written once.
 
@@ -53,9 +55,10 @@ class RasterWriter:
             stack.enter_context(ungeoreferenced())
             stack.push(self._read_back)
             self._file = stack.enter_context(rasterio.open(self._beside, "w", **self._profile()))
-            self._file.update_tags(**self._tags)
             if self._georeference == "bare":
                 self._fill()
+            else:
+                self._file.update_tags(**self._tags)
             self._open = stack.pop_all()  # to be closed, read back, renamed
         return self
 

@@ -86,7 +86,7 @@ _ORIGINAL = Recipe(
     optimiser_state="lost",  # a checkpoint holds the weights alone
     border="crop",  # the region is cut out first, its 8-pixel border is lost
     test_bands="training",
-    georeference="bare",  # a float TIFF without CRS, transform and no-data
+    georeference="bare",  # a float TIFF without CRS, transform, no-data and tags
 )
 _PUBLISHED = replace(
     _ORIGINAL,

@@ -47,15 +47,16 @@ def test_pixels_without_a_tile_are_nodata(tmp_path: Path) -> None:
     assert written[tile.relative_to(REGION).slices].all()
 
 
-def test_bare_file_tells_nothing_of_its_place(tmp_path: Path) -> None:
-    """Georeference "bare": float32 pixels, no CRS, no transform, no no-data value; NaN where no tile was put."""
+def test_bare_file_tells_nothing_but_its_pixels(tmp_path: Path) -> None:
+    """Georeference "bare": float32, no CRS, no transform, no no-data value, no tags; NaN where no tile was put."""
     path, tile = tmp_path / "ndvi.tif", Region(100, 150, 100, 150)
-    with RasterWriter(path, GRID, REGION, georeference="bare") as writer:
+    with RasterWriter(path, GRID, REGION, tags={"UNITS": "NDVI"}, georeference="bare") as writer:
         writer.write(tile, np.ones(tile.shape))
     with ungeoreferenced(), rasterio.open(path) as file:
         pixels = file.read(1)
         assert (file.count, file.dtypes, file.crs, file.nodata) == (1, ("float32",), None, None)
         assert file.transform.to_gdal() == (0, 1, 0, 0, 0, 1)
+        assert (file.tags(), file.tags(1)) == ({}, {})
     inside = tile.relative_to(REGION).slices
     assert (pixels[inside] == 1).all()
     assert np.isnan(pixels).sum() == pixels.size - np.prod(tile.shape)
