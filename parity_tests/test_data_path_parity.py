@@ -73,9 +73,9 @@ def test_original_trained(proceedings: Proceedings) -> None:
     proceedings.comparisons  # noqa: B018 (the files are there when it is)
     legacy, port = read_trace(files.legacy), read_trace(files.port)
     assert legacy["loss/epochs"].shape == legacy["loss/validation"].shape == (20,)
-    assert legacy["loss/epochs"][-1] < legacy["loss/epochs"][0]
+    assert legacy["loss/epochs"][-1] < 0.9 * legacy["loss/epochs"][10]  # it has left the plateau of a constant output
+    assert legacy["geotiff/pixels"].std() > 0.05
     for stage in ("loss/curve", "loss/epochs", "loss/validation", "metrics/mae", "metrics/rmse", "metrics/cc"):
         assert np.abs(port[stage] - legacy[stage]).max() <= 1e-10 * np.abs(legacy[stage]).max(), stage
-    assert np.ptp(legacy["geotiff/pixels"]) > 0
     apart = np.abs(port["geotiff/pixels"].astype(np.float64) - legacy["geotiff/pixels"])
     assert apart.max() <= np.spacing(np.abs(legacy["geotiff/pixels"])).max()
