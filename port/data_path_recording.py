@@ -16,7 +16,7 @@ from port.dataset import SentinelPatchDataset
 from port.initialisation import DEVIATION, initialise
 from port.lasagne_weights import to_state
 from port.layer_recording import LayerRecording, named_parameters
-from port.network import FusionCNN, make_network
+from port.network import FusionCNN, Layer, border_px, make_network
 from port.prediction_recording import PredictionRecording, Trained
 from port.recipes import Recipe
 from port.recording import given_network, record_normalised, record_selected
@@ -99,7 +99,7 @@ class DataPathRecording:
             drawn += parameter.numel() if name.endswith("W") else 0
         filters = [f"weight/{name}" for name, _ in named_parameters(network) if name.endswith("W")]
         border = np.array(network.border_px)
-        self.tape.put("border", "border", filters, border, again=lambda *W: border)
+        self.tape.put("border", "border", filters, border, again=_border)
         return network
 
     @property
@@ -178,6 +178,11 @@ class DataPathRecording:
             "momentum_form": recipe.momentum_form,
             **turned,
         }
+
+
+def _border(*W: np.ndarray) -> np.ndarray:
+    """The border that filters (out, in, row, col) take, as the product counts it."""
+    return np.array(border_px(Layer(len(filters), filters.shape[-1]) for filters in W))
 
 
 def _symmetries(training: SentinelPatchDataset) -> list[list[int]]:

@@ -108,7 +108,7 @@ def shares(count: int, *, limit: int | None, fraction: float) -> tuple[int, int]
 
 
 def block_split(patches: Int[np.ndarray, "patch 2"], *, side_px: int, fraction: float, seed: int) -> Split:
-    """Spatial blocks of about `fraction` of the patches validate; no training patch shares a pixel with them.
+    """Spatial blocks of about `fraction` of the patches validate; those that share a pixel with them are left out.
 
     Small blocks spread over the scene come first; where the gap around them would cost more than a tenth of the
     patches, larger ones, then one strip along an edge; where less than half would be left to train, all train.
