@@ -8,6 +8,8 @@ import numpy as np
 
 from legacy.trace import BadInput
 
+VALIDATION_SHARE = 0.2  # public program: of 19000 patches the first 15200 train and the next 3800 validate
+
 
 def exclude(mask, region):
     """Return uint8: 1 where the stored ``mask`` is not 0 or inside ``region`` (row0, row1, col0, col1), else 0."""
@@ -40,6 +42,15 @@ def shuffle(corners, permutation):
         raise BadInput("split/permutation has %d numbers for %d clear patches, expected at least as many. "
                        "Write the request again." % (len(permutation), len(corners)))
     return corners[permutation[permutation < len(corners)]]
+
+
+def shares(limit):
+    """Return how many of a shuffled list of at most ``limit`` patches train, and how many after them validate.
+
+    Shares of the limit, not of the patches there are: where there are fewer, all train before any validates.
+    """
+    validation = int(round(limit * VALIDATION_SHARE))
+    return limit - validation, validation
 
 
 def batch_order(count, batch_size, epochs):

@@ -10,7 +10,7 @@ from collections import OrderedDict
 import numpy as np
 
 from legacy import metrics, rasters
-from legacy.patches import batch_order, clear_patches, crop, cut, exclude, shuffle
+from legacy.patches import batch_order, clear_patches, crop, cut, exclude, shares, shuffle
 from legacy.pipeline_request import RASTERS, STACK, is_plain
 from legacy.trace import BadInput
 from legacy.training import batch, parameters, train
@@ -73,10 +73,10 @@ def _choose_patches(request, stages):
     chosen["patches/index"] = corners
     chosen["split/permutation"] = request.permutation
     chosen["split/shuffled"] = shuffled = shuffle(corners, request.permutation)
-    stop = settings["training"]
-    chosen["split/training"] = shuffled[:stop]
-    chosen["split/validation"] = shuffled[stop:stop + settings["validation"]]
-    chosen["split/order"] = batch_order(len(shuffled[:stop]), training["batch_size"], training["epochs"])
+    trains, validates = shares(settings["limit"])
+    chosen["split/training"] = shuffled[:trains]
+    chosen["split/validation"] = shuffled[trains:trains + validates]
+    chosen["split/order"] = batch_order(len(shuffled[:trains]), training["batch_size"], training["epochs"])
     return chosen
 
 

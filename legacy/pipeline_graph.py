@@ -1,5 +1,6 @@
 """The graph of a pipeline's trace: for each stage its operation, inputs and attributes, in the order computed."""
 from legacy.graph import backward, forward, inputs, node, recorded_step
+from legacy.patches import shares
 from legacy.pipeline import shrink
 from legacy.pipeline_request import RASTERS, STACK
 from legacy.training import parameters
@@ -34,15 +35,15 @@ def describe_pipeline(request, stages):
 
 def _patches(request):
     settings, training = request.patches, request.training
-    stop = settings["training"]
+    trains, validates = shares(settings["limit"])
     places = dict((key, settings[key]) for key in ("side", "stride", "origin"))
     excluded = [node(mask.replace("raster", "mask")[:-5], "exclude", mask, region=request.region) for mask in MASKS]
     return excluded + [
         node("patches/index", "clear_patches", *[one["stage"] for one in excluded], **places),
         node("split/permutation", "given"),
         node("split/shuffled", "shuffle", "patches/index", "split/permutation"),
-        node("split/training", "rows", "split/shuffled", start=0, stop=stop),
-        node("split/validation", "rows", "split/shuffled", start=stop, stop=stop + settings["validation"]),
+        node("split/training", "rows", "split/shuffled", start=0, stop=trains),
+        node("split/validation", "rows", "split/shuffled", start=trains, stop=trains + validates),
         node("split/order", "batch_order", "split/training", batch_size=training["batch_size"], epochs=training["epochs"]),
     ]
 

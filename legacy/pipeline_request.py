@@ -65,7 +65,7 @@ class PipelineRequest(Request):
 
     def _check_patch_list(self, settings):
         self._check(isinstance(settings, dict), "patches", settings, "an object")
-        for key, least in (("side", 1), ("stride", 1), ("origin", 0), ("training", 1), ("validation", 0)):
+        for key, least in (("side", 1), ("stride", 1), ("origin", 0), ("limit", 1)):
             value = settings.get(key)
             self._check(is_count(value) and value >= least, "patches." + key, value, "a whole number from %d up" % least)
         self.patches = settings

@@ -35,10 +35,14 @@ LONGEST_LIST = 1024
 
 @dataclass(frozen=True)
 class Job:
-    """How a scene is used: the region kept for testing, how many patches are clear, the split, the training."""
+    """How a scene is used: the region kept for testing, how many patches are clear, the split, the training.
+
+    `limit` is asked; `training` and `validation` are what it must come to, found by the original's shares.
+    """
 
     test_region: tuple[int, int, int, int]
     clear: int
+    limit: int
     training: int
     validation: int
     batch_size: int
@@ -54,17 +58,17 @@ class Job:
 
 JOBS: Mapping[str, Job] = {
     # 100 x 100 px, no cloud
-    "hesbaye_s_2021-06_2021-08": Job((60, 100, 0, 100), clear=36, training=29, validation=7, batch_size=6),
+    "hesbaye_s_2021-06_2021-08": Job((60, 100, 0, 100), clear=36, limit=36, training=29, validation=7, batch_size=6),
     # 64 x 64 px, clouds at t+1
-    "herne_2019-05-11_2019-07-20": Job((44, 64, 44, 64), clear=8, training=5, validation=3, batch_size=2),
+    "herne_2019-05-11_2019-07-20": Job((44, 64, 44, 64), clear=8, limit=8, training=6, validation=2, batch_size=2),
     # 64 x 64 px, clouds at t-1 and t+1, the region at an edge
-    "wervik_2018-07-08_2018-09-01": Job((0, 20, 44, 64), clear=8, training=5, validation=3, batch_size=2),
+    "wervik_2018-07-08_2018-09-01": Job((0, 20, 44, 64), clear=8, limit=8, training=6, validation=2, batch_size=2),
     "awkward": Job(
-        (59, 83, 46, 71), clear=23, training=18, validation=5, batch_size=4, suffix=AWKWARD.suffix,
+        (59, 83, 46, 71), clear=23, limit=23, training=18, validation=5, batch_size=4, suffix=AWKWARD.suffix,
         first_date=AWKWARD.first_date, recorded=(1, 2),
     ),
     # the whole method: the original's own start, 20 epochs of 22 updates, which leave its plateau of some 300 updates
-    "synthetic": Job((110, 160, 0, 160), clear=110, training=88, validation=22, batch_size=4, epochs=20),
+    "synthetic": Job((110, 160, 0, 160), clear=110, limit=110, training=88, validation=22, batch_size=4, epochs=20),
 }  # fmt: skip
 REAL = tuple(name for name in JOBS if "_20" in name)
 TRAINED = Case("SOPTIIp", "original", "float64", scene="synthetic")
@@ -165,9 +169,7 @@ def make_pipeline_request(
         "seed": seed,
         "scene": {"suffix": job.suffix, "first_date": job.first_date},
         "test_region": list(job.test_region),
-        "patches": {
-            "side": job.side, "stride": 8, "origin": 1, "training": job.training, "validation": job.validation,
-        },
+        "patches": {"side": job.side, "stride": 8, "origin": 1, "limit": job.limit},
         "initialisation": None if initialisation is None else dict(initialisation),
         "training": {
             "epochs": job.epochs,

@@ -15,10 +15,10 @@ from parity_tests.scenes import Awkward, write_awkward_scene
 SCENE = Awkward(shape=(180, 60), clouds=(((2, 3, 1),), ((160, 35, 7),), ((90, 3, 2),)))
 """Long, so that a gap between blocks costs little; a cloud in the test region, so that not every pixel of it counts."""
 BASE = Job(
-    (148, 172, 22, 48), clear=80, training=26, validation=10, batch_size=8, recorded=(1, 4), side=21,
-    suffix=SCENE.suffix, first_date=SCENE.first_date,
+    (148, 172, 22, 48), clear=80, limit=36, training=29, validation=7, batch_size=6, recorded=(1, 5),
+    side=21, suffix=SCENE.suffix, first_date=SCENE.first_date,
 )  # fmt: skip
-"""Three whole batches an epoch, so that step 4 is the first of the second."""
+"""Four whole batches an epoch, so that step 5 is the first of the second."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ LEDGER_CASES: Mapping[str, LedgerCase] = {
     "radar": LedgerCase(variant="SAR"),
     # a stored NDVI of 900 is a 900 to the network: a step must be tiny, or the loss soon is no number
     "unscaled": LedgerCase(replace(BASE, divisor=1.0, settings={"learning_rate": 1e-9})),
-    "rates": LedgerCase(replace(BASE, settings={"rate_changes": [[4, 0.0005]]})),
-    "restarts": LedgerCase(replace(BASE, recorded=(1, 2, 4), settings={"restarts": [1]})),
+    "rates": LedgerCase(replace(BASE, settings={"rate_changes": [[5, 0.0005]]})),
+    "restarts": LedgerCase(replace(BASE, recorded=(1, 2, 5), settings={"restarts": [1]})),
     "start": LedgerCase(output="linear", initialisation=ORIGINAL_START),
 }
 

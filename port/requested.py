@@ -48,14 +48,12 @@ def requested_recipe(request: Record, switches: Mapping[str, Any] | None = None)
 def _data_path(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The switches that only a whole scene needs."""
     patches = settings["patches"]
-    limit = patches["training"] + patches["validation"]
     return {
         "test_bands": "published",
         "patch_side_px": patches["side"],
         "stride_px": patches["stride"],
         "patch_origin_px": patches["origin"],
-        "patch_limit": limit,
-        "validation_fraction": patches["validation"] / limit,
+        "patch_limit": patches["limit"],
         "epochs": settings["training"]["epochs"],
     }
 

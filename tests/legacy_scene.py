@@ -65,7 +65,7 @@ def content(folder: Path) -> tuple[Manifest, Arrays]:
         "kind": "pipeline", "probe": "p", "variant": "v", "channels": [2, 3], "test_channels": [0, 1],
         "dtype": "float64", "divisor": 1000.0, "output": "linear", "seed": 7, "initialisation": None,
         "scene": {"suffix": "_a b", "first_date": 2}, "test_region": [20, 30, 19, 27],
-        "patches": {"side": 9, "stride": 5, "origin": 1, "training": 5, "validation": 3},
+        "patches": {"side": 9, "stride": 5, "origin": 1, "limit": 9},
         "training": {
             "epochs": 2, "batch_size": 2, "learning_rate": 0.005, "momentum": 0.9, "recorded": [1, 4],
             "rate_changes": [[3, 0.001]], "restarts": [2],

@@ -17,7 +17,7 @@ REGION = (80, 104, 40, 62)
 INNER = (slice(88, 96), slice(48, 54))  # 8 px lost on each side
 STACK = ("001_VH", "001_VV", "002_VH", "002_VV", "003_VV", "003_VH", "001_NDVI", "003_NDVI", "DEM")
 START = {"seed": 12, "deviation": 0.001}
-SPLIT = {"side": 33, "stride": 12, "origin": 1, "training": 5, "validation": 3}
+SPLIT = {"side": 33, "stride": 12, "origin": 1, "limit": 9}
 VALIDATION = ("validation/raw", "validation/targets")
 TRAINING = {"epochs": 2, "batch_size": 2, "learning_rate": 0.01, "momentum": 0.9, "recorded": [1]}
 
@@ -81,7 +81,7 @@ def test_rasters_and_masks_are_the_files(plain: Record, synthetic_folder: Path) 
 
 
 def test_patches_are_found_shuffled_and_shared(plain: Record) -> None:
-    """The clear corners from pixel 1 on, in the order of the given numbers below their count; then 5, then 3."""
+    """The clear corners from pixel 1 on, in the order of the numbers below their count; then seven, then two."""
     masked = plain["mask/001"] | plain["mask/002"] | plain["mask/003"]
     corners = [
         (row, col)
@@ -93,8 +93,8 @@ def test_patches_are_found_shuffled_and_shared(plain: Record) -> None:
     order = [number for number in plain["split/permutation"] if number < len(corners)]
     listed = [list(corners[number]) for number in order]
     assert plain["split/shuffled"].tolist() == listed
-    assert (plain["split/training"].tolist(), plain["split/validation"].tolist()) == (listed[:5], listed[5:8])
-    assert plain["split/order"].tolist() == [[0, 1], [2, 3]] * 2
+    assert (plain["split/training"].tolist(), plain["split/validation"].tolist()) == (listed[:7], listed[7:9])
+    assert plain["split/order"].tolist() == [[0, 1], [2, 3], [4, 5]] * 2
 
 
 def test_patches_are_cut_from_the_stack(plain: Record, synthetic_folder: Path) -> None:
@@ -121,13 +121,13 @@ def test_start_is_the_original_s(plain: Record) -> None:
 
 
 def test_losses_are_means_of_their_batches(recorded: Recorded) -> None:
-    """Two steps an epoch; the epoch's loss is their mean, the last weights are those after the last step."""
-    trace = recorded(training={**TRAINING, "recorded": [4]})
-    means = trace["loss/curve"].reshape(2, 2).mean(axis=1)
+    """Three steps an epoch; the epoch's loss is their mean, the last weights are those after the last step."""
+    trace = recorded(training={**TRAINING, "recorded": [6]})
+    means = trace["loss/curve"].reshape(2, 3).mean(axis=1)
     assert (np.abs(trace["loss/epochs"] - means) <= np.spacing(means)).all()
     assert trace["loss/validation"].shape == (2,)
-    assert np.array_equal(trace["trained/conv2/W"], trace["step/0004/weight/conv2/W"])
-    assert trace.manifest["training"]["steps"] == 4
+    assert np.array_equal(trace["trained/conv2/W"], trace["step/0006/weight/conv2/W"])
+    assert trace.manifest["training"]["steps"] == 6
 
 
 def test_prediction_is_fed_the_published_channels(plain: Record, synthetic_folder: Path) -> None:
@@ -193,16 +193,16 @@ def test_own_shuffle_is_drawn_from_the_seed(recorded: Recorded) -> None:
 
 
 def test_kept_last_batch_is_filled_up(recorded: Recorded) -> None:
-    """Five patches in twos: the third batch of an epoch holds one, and -1 for none."""
+    """Seven patches in twos: the fourth batch of an epoch holds one, and -1 for none."""
     trace = recorded({"last_batch": "keep"})
-    assert trace["split/order"].tolist() == [[0, 1], [2, 3], [4, -1]] * 2
-    assert (trace.manifest["training"]["steps"], trace.manifest["training"]["batches"]) == (6, 3)
+    assert trace["split/order"].tolist() == [[0, 1], [2, 3], [4, 5], [6, -1]] * 2
+    assert (trace.manifest["training"]["steps"], trace.manifest["training"]["batches"]) == (8, 4)
 
 
 def test_schedule_is_told_step_by_step(recorded: Recorded) -> None:
     """Half a cosine wave over two epochs: the second's rate is half the first."""
     told = recorded({"schedule": "cosine"}).manifest["training"]["rate_changes"]
-    assert [step for step, _ in told] == [3]
+    assert [step for step, _ in told] == [4]
     assert abs(told[0][1] - 0.005) < 1e-17
 
 
@@ -217,7 +217,7 @@ def test_turned_patches_are_told(recorded: Recorded) -> None:
     ):
         expected = np.rot90(listed, number % 4, axes=(1, 2))
         assert np.array_equal(turned, expected[..., ::-1] if number >= 4 else expected)
-    assert len(trace.manifest["training"]["symmetries"]) == 4
+    assert len(trace.manifest["training"]["symmetries"]) == 6
 
 
 def test_teacher_forces_every_stage_that_is_computed(plain: Record, recorded: Recorded) -> None:
@@ -246,7 +246,7 @@ def test_teacher_s_own_pixels_are_used(plain: Record, recorded: Recorded, tmp_pa
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
-        ({"training": {**TRAINING, "batch_size": 6}}, PatchError, "5 training patches are fewer than one batch of 6"),
+        ({"training": {**TRAINING, "batch_size": 8}}, PatchError, "7 training patches are fewer than one batch of 8"),
         ({"initialisation": {"seed": 1, "deviation": 0.01}}, TraceError, r"deviation is 0.01, expected 0.001"),
         ({"test_region": [80, 130, 0, 20]}, RegionError, "region .* is not inside the scene of 120 rows"),
     ],

@@ -47,6 +47,12 @@ def test_a_longer_permutation_shuffles_by_its_small_numbers() -> None:
         patches.shuffle(corners, np.array([1, 0]))
 
 
+def test_a_fifth_of_the_limit_validates() -> None:
+    """As published of 19000, and the nearest whole number of less; none of one."""
+    found = [patches.shares(limit) for limit in (19000, 36, 23, 8, 1)]
+    assert found == [(15200, 3800), (29, 7), (18, 5), (6, 2), (1, 0)]
+
+
 def test_batches_come_in_list_order_each_epoch_and_whole() -> None:
     """Seven patches in threes: the last is never used."""
     actual = patches.batch_order(7, 3, 2)

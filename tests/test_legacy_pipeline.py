@@ -35,6 +35,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "region": (lambda m, a: m.update(test_region=[20, 20, 3, 13]), r"test_region is \[20, 20, 3, 13\].*rising"),
     "narrow": (lambda m, a: m.update(test_region=[20, 26, 3, 13]), "is 6, expected more than twice the border of 3"),
     "stride": (lambda m, a: m["patches"].update(stride=0), "patches.stride is 0, expected a whole number from 1 up"),
+    "limit": (lambda m, a: m["patches"].pop("limit"), "patches.limit is None, expected a whole number from 1 up"),
     "epochs": (lambda m, a: m["training"].pop("epochs"), "training.epochs is None"),
     "permutation": (lambda m, a: a.update({"split/permutation": np.array([0, 2])}), "expected a permutation of 0, 1"),
     "start": (lambda m, a: m.update(initialisation={"seed": 1}), "initialisation is .*expected null, or a seed"),
@@ -65,8 +66,8 @@ UNFIT: dict[str, tuple[Change, str]] = {
     "size": (_three_rows_less, r"003_MASK_a b.tif has the shape \(27, 27\), expected \(30, 27\) of 002_VH_a b.tif"),
     "raster": (lambda m, a: a.update({"files/DEM_a b.tif": np.zeros(9, np.uint8)}), "cannot be read as a GeoTIFF"),
     "region": (lambda m, a: m.update(test_region=[20, 31, 3, 13]), r"expected within the scene's \(30, 27\)"),
-    "step": (lambda m, a: m["training"].update(recorded=[5]), "training.recorded is .*1 to 4"),
-    "batch": (lambda m, a: m["training"].update(batch_size=6), "5 training patches are fewer than a batch of 6"),
+    "step": (lambda m, a: m["training"].update(recorded=[7]), "training.recorded is .*1 to 6"),
+    "batch": (lambda m, a: m["training"].update(batch_size=8), "7 training patches are fewer than a batch of 8"),
     "clouds": (lambda m, a: m.update(test_region=[8, 15, 10, 17]), "has 0 valid pixels within the border of 3"),
 }
 
@@ -140,8 +141,8 @@ def test_patches_avoid_the_cloud_and_the_test_region(stages: Recorded) -> None:
     expected = [list(corner) for corner in grid if corner not in cloud + region]
     assert recorded["patches/index"].tolist() == expected
     order = [number for number in request.permutation.tolist() if number < len(expected)]
-    assert recorded["split/training"].tolist() == [expected[number] for number in order[:5]]
-    assert recorded["split/validation"].tolist() == [expected[number] for number in order[5:8]]
+    assert recorded["split/training"].tolist() == [expected[number] for number in order[:7]]
+    assert recorded["split/validation"].tolist() == [expected[number] for number in order[7:9]]
 
 
 def test_patches_hold_the_nine_bands_in_training_order(stages: Recorded) -> None:
@@ -160,13 +161,13 @@ def test_patches_hold_the_nine_bands_in_training_order(stages: Recorded) -> None
 
 
 def test_losses_follow_the_batches(stages: Recorded) -> None:
-    """Two batches an epoch, then the one whole batch of validation; rate and restart where they are told."""
+    """Three batches an epoch, then the one whole batch of validation; rate and restart where they are told."""
     _, network, recorded = stages
-    assert network.asked == ["step", "step", "forget", "loss", "rate 0.001", "step", "step", "loss"]
+    assert network.asked == ["step", "step", "forget", "rate 0.001", "step", "loss", *["step"] * 3, "loss"]
     scaled = recorded["patches/raw"][:, [2, 3]] / 1000
-    first, second = scaled[:2].mean(), scaled[2:4].mean()
-    np.testing.assert_array_equal(recorded["loss/curve"], [first, second] * 2)
-    np.testing.assert_array_equal(recorded["loss/epochs"], [(first + second) / 2] * 2)
+    means = [scaled[row : row + 2].mean() for row in (0, 2, 4)]
+    np.testing.assert_array_equal(recorded["loss/curve"], means * 2)
+    np.testing.assert_array_equal(recorded["loss/epochs"], [np.mean(means)] * 2)
     held = recorded["validation/raw"][:2, [2, 3]].min() / 1000
     np.testing.assert_array_equal(recorded["loss/validation"], [held] * 2)
 
@@ -198,7 +199,7 @@ def test_only_valid_pixels_are_scored(tmp_path: Path) -> None:
 
 def test_validation_below_a_batch_has_no_loss(tmp_path: Path) -> None:
     """Where the original ends in a division by zero after its first epoch, no number is made up."""
-    request = request_of(tmp_path, lambda m, a: m["patches"].update(validation=1))
+    request = request_of(tmp_path, lambda m, a: m["patches"].update(limit=6))
     recorded = record_pipeline(request, StandIn(request))
     assert "loss/validation" not in recorded
     assert recorded["validation/raw"].shape == (1, 9, 9, 9)

@@ -1,8 +1,14 @@
 """The README says what is true today: its tables are fresh, its commands are those that CI runs."""
 
+import json
 import re
+from types import SimpleNamespace
+from typing import Any
 
-from benchmarks.tables import README, ROOT, TABLES, updated
+import pytest
+
+from benchmarks.tables import README, RESULTS, ROOT, TABLES, updated
+from parity_tests.proceedings import cases_for
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -10,6 +16,14 @@ TEXT = README.read_text(encoding="utf-8")
 def test_tables_are_fresh() -> None:
     """Every generated table is what the measurements and the code say (python -m benchmarks.tables)."""
     assert updated(TEXT) == TEXT
+
+
+@pytest.mark.parametrize("name", ["container", "interpreter", "period"])
+def test_results_are_of_all_cases(name: str) -> None:
+    """What the README says of a witness was measured on every case that it is asked today."""
+    found = json.loads((RESULTS / f"parity-{name}.json").read_text(encoding="utf-8"))
+    witness: Any = SimpleNamespace(name=name)
+    assert found["cases"] == len(cases_for(witness))
 
 
 def test_every_table_stands_in_the_readme() -> None:
