@@ -49,10 +49,17 @@ def _same_request(legacy: Record, port: Record, request: Record | None) -> Itera
     if len(set(hashes.values())) != 1 or None in hashes.values():
         told = ", ".join(f"{side} {value}" for side, value in hashes.items())
         yield _fail("request_sha256", f"{told}; record both sides from one request")
-    for field in ("dtype", "training", "graph", "request"):
+    for field in ("dtype", "training", "graph"):
         sides = legacy.manifest.get(field), port.manifest.get(field)
         if sides[0] != sides[1]:
             yield _fail(field, f"legacy {_first_difference(*sides)} port; both must run the same network")
+    asked = legacy.manifest.get("request") if request is None else request.manifest
+    source = "legacy" if request is None else "request"
+    for name, trace in (("legacy", legacy), ("port", port)):
+        settings = trace.manifest.get("request")
+        if settings != asked:
+            difference = _first_difference(settings, asked)
+            yield _fail("request", f"{name} {difference} the {source}; both must run the same network")
 
 
 def _first_difference(legacy: Any, port: Any) -> str:

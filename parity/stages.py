@@ -100,12 +100,14 @@ def consequences(graph: Graph, legacy: Values, port: Values) -> dict[str, np.nda
 
 
 def _alone(node: Node, legacy: Record, port: Record) -> Iterator[Finding]:
-    """One stage on inputs that both sides share, so that earlier stages cannot be to blame."""
+    """One stage on inputs that are told, so that earlier stages cannot be to blame: each side's own, and the legacy's.
+
+    What was forced is no part of the port's real run, and stands beside it, never in its place.
+    """
     yield _on_own_inputs(node, Check.REFERENCE, legacy)
+    yield _on_own_inputs(node, Check.OWN_INPUT, port)
     forced = port.forced.get(node.stage)
-    if forced is None:
-        yield _on_own_inputs(node, Check.OWN_INPUT, port)
-    else:
+    if forced is not None:
         allowed = bounds.rounding(node, legacy.arrays, legacy.dtype)
         yield _measured(node, Check.FORCED, expected=legacy[node.stage], actual=forced, bound=allowed)
 

@@ -18,7 +18,7 @@ class Training:
         batch_size: patches a step; the last of an epoch may have fewer where the graph's order says so.
         batches: steps an epoch.
         learning_rate: the first.
-        momentum: how much of a velocity is kept.
+        momentum: how much of a velocity is kept, from 0 on and below 1.
         rate_changes: (step, rate): the rate from that step on, by rising step.
         restarts: after these steps the weights are kept and the velocities start again from 0.
         momentum_form: "lasagne": v = m v - rate g, W = W + v; "torch": v = m v + g, W = W - rate v.
@@ -66,6 +66,8 @@ class Training:
                 momentum_form=str(told.get("momentum_form", "lasagne")),
                 symmetries=tuple(tuple(int(number) for number in step) for step in told.get("symmetries", ())),
             )
+            if not 0 <= found.momentum < 1:
+                raise ValueError(f"momentum is {found.momentum!r}, expected a number from 0 on and below 1")
             if found.momentum_form not in FORMS:
                 raise ValueError(f"momentum_form is {found.momentum_form!r}, expected one of {', '.join(FORMS)}")
         except KeyError as error:

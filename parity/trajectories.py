@@ -78,7 +78,8 @@ def _semantic(
 def _sound(stage: str, expected: np.ndarray, actual: np.ndarray) -> Finding:
     """That both sides have the stage, in one shape and dtype, finite; how far they are apart is judged by groups."""
     finding = measure(stage, Check.TRAJECTORY, expected=expected, actual=actual, bound=np.full(expected.shape, np.inf))
-    verdict = Verdict.FAIL if finding.verdict is Verdict.FAIL else Verdict.PASS
+    passed = Verdict.PASS if finding.elements else Verdict.VACUOUS
+    verdict = Verdict.FAIL if finding.verdict is Verdict.FAIL else passed
     return Finding(stage, Check.TRAJECTORY, verdict, finding.message, None, finding.elements)
 
 
@@ -90,9 +91,9 @@ def _group(node: Node) -> str:
     return node.stage.removesuffix("/" + of.partition("/")[2])
 
 
-def _norm(values: Values, members: list[Node], truth: Values | None = None) -> float:
-    """The Euclidean length of the stages together, or their distance from the truth."""
-    parts = [values[n.stage].astype(np.float64) - (0.0 if truth is None else truth[n.stage]) for n in members]
+def _norm(values: Values, members: list[Node], origin: Values | None = None) -> float:
+    """The Euclidean length of the stages together, or their distance from others of the same names."""
+    parts = [values[n.stage].astype(np.float64) - (0.0 if origin is None else origin[n.stage]) for n in members]
     return float(np.sqrt(sum(np.sum(part**2) for part in parts)))
 
 
@@ -123,14 +124,25 @@ class _Rounded:
             runs["disturbed"] = max(_norm(run, members, self._truth) for run in self._own_runs)
         allowed = max(FACTOR * max(runs.values()), rounding)
         share = distance / allowed if allowed else (0.0 if distance == 0 else np.inf)
-        size = _norm(self._truth, members)
+        size, thing = self._judged_size(members)
         told = ", ".join(f"{run} {value:.3g}" for run, value in {**runs, "port": distance}.items())
         message = (
             f"{name} {self._legacy.dtype}: distance from the float64 truth {told}; allowed {allowed:.3g} (twice a "
-            f"sound run's, or {rounding:.3g} of one rounding), of {size:.3g}"
+            f"sound run's, or {rounding:.3g} of one rounding), of {thing} {size:.3g}"
         )
         elements = sum(self._legacy[node.stage].size for node in members)
         return Finding(name, Check.TRUTH, _verdict(share, allowed < size), message, share, elements)
+
+    def _judged_size(self, members: list[Node]) -> tuple[float, str]:
+        """How large in truth the thing is that a group judges, and its name: of weights, what training changed them by.
+
+        Weights are large before the first step, so that their own length would prove nothing of a small update.
+        """
+        starts = {node.stage: str(node.attributes["of"]) for node in members}
+        if not all(of.startswith("weight/") for of in starts.values()):
+            return _norm(self._truth, members), "a length of"
+        start = {stage: self._legacy[of].astype(np.float64) for stage, of in starts.items()}
+        return _norm(self._truth, members, start), "a change of"
 
     def one_rounding(self, node: Node) -> np.ndarray:
         """What one rounding explains, per element of a stage."""
@@ -159,7 +171,7 @@ class _Rounded:
 
 
 def _verdict(share: float, allowed_below_size: bool) -> Verdict:
-    """FAIL over the bound, and for NaN; VACUOUS where the bound is as large as the thing itself."""
+    """FAIL over the bound, and for NaN; VACUOUS where the bound is as large as the thing that it is for."""
     if not share <= 1:
         return Verdict.FAIL
     return Verdict.PASS if allowed_below_size else Verdict.VACUOUS

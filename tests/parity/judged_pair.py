@@ -136,8 +136,9 @@ class Pair:
     def ask(self, given: Entries) -> None:
         """Write the request, and tell it in both traces."""
         write_request(self.request, {"dtype": self.legacy.manifest["dtype"]}, given)
+        request = read_request(self.request)
         for side in (self.legacy, self.port):
-            side.manifest["request_sha256"] = read_request(self.request).sha256
+            side.manifest |= {"request_sha256": request.sha256, "request": dict(request.manifest)}
 
     @property
     def rooms(self) -> Path:
@@ -176,7 +177,7 @@ MakePair = Callable[..., Pair]
 
 def make_pair(folder: Path, *, dtype: str, forced: bool, wrong: Wrong | None, nodes: Sequence[Node]) -> Pair:
     """Both sides from the reference, the port's with wrong functions at some stages."""
-    manifest = {"dtype": dtype, "training": TRAINING, "graph": [node.as_json() for node in nodes], "request": {}}
+    manifest = {"dtype": dtype, "training": TRAINING, "graph": [node.as_json() for node in nodes]}
     legacy, port = run(nodes, given_entries(), dtype), run(nodes, given_entries(), dtype, wrong=wrong)
     if forced:
         computed = [node for node in nodes if node.stage in COMPUTED]

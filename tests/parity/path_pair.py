@@ -127,7 +127,7 @@ def make_path_pair(folder: Path, *, dtype: str, mistakes: Mistakes | None = None
     nodes = graph(dtype)
     legacy = _sound(dtype, False)
     port = Program(dtype, second=True, mistakes=mistakes).run() if mistakes else _sound(dtype, True)
-    manifest = {"dtype": dtype, "training": TRAINING, "graph": [node.as_json() for node in nodes], "request": {}}
+    manifest = {"dtype": dtype, "training": TRAINING, "graph": [node.as_json() for node in nodes]}
     sides = [Side({node.stage: side[node.stage] for node in nodes}, dict(manifest)) for side in (legacy, port)]
     for side, name in zip(sides, ("legacy", "port"), strict=True):
         side.manifest |= {"side": name, "process": {"id": name}}

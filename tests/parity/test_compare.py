@@ -48,11 +48,11 @@ def test_sound_pair_passes(make: MakePair, dtype: str, forced: bool) -> None:
 @pytest.mark.parametrize("forced", [False, True], ids=["own", "forced"])
 @pytest.mark.parametrize("stage", COMPUTED)
 def test_mistake_is_blamed_where_it_was_made(make: MakePair, stage: str, dtype: str, forced: bool) -> None:
-    """A stage 1 % too large, with everything after it computed from that, fails alone; no later stage is blamed."""
+    """A stage 1 % too large, with all after it computed from it, fails wherever it stands alone; no later one does."""
     comparison = make(dtype=dtype, forced=forced, wrong=off_by(1.01, stage)).judge()
     assert blamed(comparison) == stage
     alone = [found.stage for found in comparison.findings if found.check in BLAMING and found.verdict is Verdict.FAIL]
-    assert alone == [stage]
+    assert alone == [stage] * (2 if forced else 1)
 
 
 def test_mistake_shows_downstream_when_running_free(make: MakePair) -> None:
@@ -70,11 +70,23 @@ def test_earlier_of_two_mistakes_is_blamed(make: MakePair) -> None:
 
 
 def test_stage_that_fails_on_good_inputs_is_blamed_before_one_that_fails_running_free(make: MakePair) -> None:
-    """A stage that is right on the legacy's inputs may owe its failure to another; one that is wrong there does not."""
+    """A stage that is right on either side's inputs may owe its failure to another; one that is wrong does not."""
     pair = make(forced=True)
-    for entry in ("conv1/pre", "forced/conv2/pre"):
+    pair.legacy.arrays["conv1/pre"] *= 1.01
+    for entry in ("forced/conv1/pre", "forced/conv2/pre"):
         pair.spoil(entry, lambda values: 1.01 * values)
-    assert blamed(pair.judge()) == "conv2/pre"
+    comparison = pair.judge()
+    assert finding(comparison, "conv1/pre", Check.FREE).verdict is Verdict.FAIL
+    assert blamed(comparison) == "conv2/pre"
+
+
+def test_real_run_that_is_wrong_is_blamed_though_what_was_forced_is_right(make: MakePair) -> None:
+    """A forced value says nothing of the value that the port went on with."""
+    pair = make(forced=True)
+    pair.spoil("conv1/pre", lambda values: 1.01 * values)
+    comparison = pair.judge()
+    assert finding(comparison, "conv1/pre", Check.FORCED).verdict is Verdict.PASS
+    assert blamed(comparison) == "conv1/pre"
 
 
 def test_wrong_legacy_fails_by_the_reference(pair: Pair) -> None:
@@ -184,11 +196,15 @@ def test_weights_after_steps_are_judged(make: MakePair, stage: str, dtype: str) 
     assert set(bad) <= {stage, step}
 
 
-@pytest.mark.parametrize(("forced", "check"), [(True, Check.FORCED), (False, Check.OWN_INPUT)], ids=["forced", "own"])
-def test_each_stage_is_judged_alone_once(make: MakePair, forced: bool, check: Check) -> None:
-    """With a teacher on the legacy's inputs, without one on the port's own: either way every computed stage is."""
+OWN = [Check.OWN_INPUT]
+
+
+@pytest.mark.parametrize(("forced", "checks"), [(True, [*OWN, Check.FORCED]), (False, OWN)], ids=["forced", "own"])
+def test_each_stage_is_judged_alone(make: MakePair, forced: bool, checks: list[Check]) -> None:
+    """Every computed stage on the port's own inputs, and with a teacher on the legacy's as well."""
     alone = [(found.stage, found.check) for found in make(forced=forced).judge().findings if found.check in BLAMING]
-    assert alone == [(node.stage, Check.GIVEN) for node in GIVEN] + [(stage, check) for stage in COMPUTED]
+    computed = [(stage, check) for stage in COMPUTED for check in checks]
+    assert alone == [(node.stage, Check.GIVEN) for node in GIVEN] + computed
 
 
 def test_stage_that_was_not_forced_is_judged_on_its_own_inputs(make: MakePair) -> None:

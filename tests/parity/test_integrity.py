@@ -150,6 +150,35 @@ def test_dtype_that_the_numbers_do_not_have_is_a_doubt(pair: Pair) -> None:
     assert "legacy.npz tells float32, its entry weight/conv1/W is float64" in blamed(pair)
 
 
+@pytest.mark.parametrize("side", ["legacy", "port"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [({"dtype": "float32"}, "dtype float32 against float64"), ({"probe": "trained"}, "probe trained against None")],
+    ids=["another value", "one more"],
+)
+def test_other_settings_than_the_requests_are_a_doubt(pair: Pair, side: str, change: dict[str, str], told: str) -> None:
+    """What a side says that it was asked is what the request at hand asks."""
+    getattr(pair, side).manifest["request"] |= change
+    assert blamed(pair) == f"request: {side} {told} of the request; both must run the same network"
+
+
+@pytest.mark.parametrize("told", [{"dtype": "float32"}, {}, None], ids=str)
+def test_same_wrong_settings_on_both_sides_are_a_doubt(pair: Pair, told: dict[str, str] | None) -> None:
+    """Two sides that agree on other settings, or on telling none, are not compared."""
+    for side in (pair.legacy, pair.port):
+        side.manifest["request"] = told
+    assert [field for field, _ in doubts(pair)] == ["request", "request"]
+    assert pair.judge().verdict is Verdict.FAIL
+
+
+def test_settings_of_two_requests_are_a_doubt(pair: Pair) -> None:
+    """Without the request at hand the port is held to what the legacy was asked."""
+    pair.port.manifest["request"] |= {"probe": "trained"}
+    assert [message for _, message in doubts(pair, with_request=False)] == [
+        "request: port probe trained against None of the legacy; both must run the same network"
+    ]
+
+
 OTHER_GRAPH = [node.as_json() | ({"operation": "identity"} if node.stage == "conv1/out" else {}) for node in NODES]
 
 
@@ -157,8 +186,8 @@ OTHER_GRAPH = [node.as_json() | ({"operation": "identity"} if node.stage == "con
     ("field", "value", "told"),
     [
         ("training", {"steps": 5}, "legacy batch_size 2 against None of port"),
-        ("request", {"probe": "trained"}, "legacy probe None against trained of port"),
-        ("request", None, "legacy {} against None of port"),
+        ("request", {}, "port content_sha256 None against "),
+        ("request", None, "port None against {"),
         ("graph", OTHER_GRAPH, "'operation': 'identity'"),
         (
             "graph",
@@ -194,6 +223,8 @@ def test_training_that_lacks_a_field_is_a_doubt(pair: Pair, field: str) -> None:
         ({"batches": 1.5}, "batches is 1.5, expected a whole number from 1 on"),
         ({"batch_size": True}, "batch_size is True, expected"),
         ({"momentum": "much"}, "could not convert string to float"),
+        ({"momentum": 1.0}, "momentum is 1.0, expected a number from 0 on and below 1; record it again"),
+        ({"momentum": -0.1}, "momentum is -0.1, expected a number from 0 on and below 1"),
         ({"rate_changes": [3]}, "cannot unpack"),
         ({"momentum_form": "nesterov"}, "momentum_form is 'nesterov', expected one of lasagne, torch"),
     ],

@@ -230,6 +230,24 @@ def test_pixels_in_float32_of_a_float64_prediction(tmp_path: Path, places: int, 
     assert finding(comparison, "geotiff/pixels", Check.OWN_INPUT).verdict is Verdict.FAIL
 
 
+def test_run_of_its_own_is_judged_whatever_was_forced(tmp_path: Path) -> None:
+    """Pixels that are not the prediction fail, though both are near the legacy's and all that was forced is right."""
+    places = {"predict/output": np.float32(np.inf), "geotiff/pixels": np.float32(-np.inf)}
+    pair = make_path_pair(tmp_path, dtype="float32")
+    for stage, towards in places.items():
+        pair.spoil(stage, lambda values, towards=towards: np.nextafter(values, towards))
+    own = [node.stage for node in graph("float32") if node.operation not in ("given", "decode", "trajectory")]
+    pair.port.arrays |= {f"forced/{stage}": pair.legacy.arrays[stage] for stage in own}
+    comparison = pair.judge()
+    for stage in places:
+        assert finding(comparison, stage, Check.FREE).verdict is Verdict.PASS
+    assert failed(comparison, Check.FORCED) == []
+    assert "geotiff/pixels" in failed(comparison, Check.OWN_INPUT)
+    assert comparison.verdict is Verdict.FAIL
+    assert comparison.first_bad is not None
+    assert comparison.first_bad.stage == "predict/output"  # which is not what its last layer made, either
+
+
 def doubt(pair: Pair) -> str:
     """The one reason not to compare."""
     (found,) = pair.judge().findings

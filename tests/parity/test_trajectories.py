@@ -187,6 +187,28 @@ def test_float32_bound_as_large_as_the_truth_is_vacuous(group: str) -> None:
     assert found.failed == set()
 
 
+@pytest.mark.parametrize("part", [0.4, 0.6], ids=["below", "above"])
+def test_float32_weights_that_may_err_by_their_whole_change_are_vacuous(part: float) -> None:
+    """What is allowed, twice the legacy's distance, is held against the update; weights are large before it."""
+    group = "step/0004/weight"
+    given = given_entries()
+    off = {stage: part * (TRUTH[stage] - given[stage.removeprefix("step/0004/")]) for stage in members(group)}
+    found = judge(TRUTH | {stage: TRUTH[stage] + error for stage, error in off.items()}, TRUTH)
+    length = np.sqrt(sum(np.sum(TRUTH[stage] ** 2) for stage in off))
+    assert 2 * np.sqrt(sum(np.sum(error**2) for error in off.values())) < length / 10
+    assert found.about(group, Check.TRUTH).verdict is (Verdict.PASS if part < 0.5 else Verdict.VACUOUS)
+    assert found.failed == set()
+
+
+def test_float32_stage_without_a_number_is_vacuous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was looked at, so that nothing is sound."""
+    empty = TRUTH | {"loss/curve": np.zeros(0)}
+    monkeypatch.setitem(TRUTH, "loss/curve", np.zeros(0))
+    found = judge(empty, empty)
+    assert found.about("loss/curve", Check.TRAJECTORY).verdict is Verdict.VACUOUS
+    assert found.failed == set()
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
 @pytest.mark.parametrize("stage", STAGES)
