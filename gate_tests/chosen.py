@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from functools import cache
 
 from benchmarks.accuracy import REAL, Row
+from gate_tests.added_sources import TRAINED_AGAIN
 from gate_tests.claims import Claim, claims
+from gate_tests.record_files import ABLATION
 
-REGRESSION_METRICS = ("mae", "cc")
 _OTHERS = (Row(REAL, "OPTII", "corrected", (0, 1)),)
 
 
@@ -17,6 +18,13 @@ def held_claims() -> tuple[Claim, ...]:
 
 
 def chosen() -> Iterator[Row]:
-    """All rows, each with the seeds that are run again."""
+    """The rows whose recorded accuracy is held, each with the seeds that are run again."""
     yield from (claim.row for claim in held_claims())
     yield from _OTHERS
+
+
+def trained() -> Iterator[Row]:
+    """All rows that are trained: those, and the two of the added source that is tried again."""
+    yield from chosen()
+    if ABLATION.is_file():
+        yield from TRAINED_AGAIN

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from benchmarks.accuracy import DATA, METRICS
-from gate_tests.chosen import REGRESSION_METRICS, chosen, held_claims
+from gate_tests.added_sources import added_sources
+from gate_tests.chosen import chosen, held_claims, trained
 from gate_tests.claims import gains
 from gate_tests.record_files import ABLATION, ablated, recorded
 from gate_tests.trainings import Trainings, cores
@@ -16,6 +17,8 @@ from parity_tests.measured import CHECKS
 
 VERDICTS = pytest.StashKey[Verdicts]()
 TRAININGS = pytest.StashKey[Trainings]()
+ASKED = pytest.StashKey[int]()
+collect_ignore = [] if ABLATION.is_file() else ["test_added_sources.py"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,8 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Say what the gate rests on."""
-    runs = sum(len(row.seeds) for row in chosen())
+    runs = sum(len(row.seeds) for row in trained())
     return f"gate: {paper.PAPER.name}; {runs} trainings side by side on {cores()} cores; real scenes in {DATA}"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Count the verdicts that must come: one a test."""
+    session.config.stash[ASKED] = sum("verdicts" in getattr(item, "fixturenames", ()) for item in session.items)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -44,6 +52,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ]
         ids = [f"{claim.name}-{metric}-{over}" for claim, metric, over in pairs]
         metafunc.parametrize(("claim", "metric", "over"), pairs, ids=ids)
+    elif "added" in metafunc.fixturenames:
+        clear = [added for added in added_sources() if added.clear]
+        metafunc.parametrize("added", clear, ids=[added.what for added in clear])
     elif "record" in metafunc.fixturenames:
         _of_records(metafunc)
 
@@ -58,7 +69,7 @@ def _of_records(metafunc: pytest.Metafunc) -> None:
     else:
         files = (recorded, ablated) if ABLATION.is_file() else (recorded,)
         kept = [record for row in rows for read in files if (record := read(row)) is not None]
-        found = [(record, metric) for record in kept for metric in REGRESSION_METRICS]
+        found = [(record, metric) for record in kept for metric in METRICS]
         names = ("record", "metric")
     ids = ["-".join((record.place, record.name, *words)) for record, *words in found]
     metafunc.parametrize(names, found, ids=ids)
@@ -73,7 +84,7 @@ def verdicts(request: pytest.FixtureRequest) -> Verdicts:
 @pytest.fixture(scope="session")
 def trainings(request: pytest.FixtureRequest) -> Iterator[Trainings]:
     """All trainings, begun when the first is asked for."""
-    found = Trainings(chosen())
+    found = Trainings(trained())
     request.config.stash[TRAININGS] = found
     yield found
     found.stop()
@@ -85,13 +96,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for number in paper.numbers(CHECKS):
         if not number.gated:
             verdicts.not_gated(number.id, number.value, number.reason)
-    if not ABLATION.is_file():
-        verdicts.not_gated(ABLATION.name, "accuracies", "not recorded (python -m benchmarks.ablation)")
+    if ABLATION.is_file():
+        for added in added_sources():
+            if not added.clear:
+                verdicts.not_gated(added.what, "", added.figures, f"{added.mean:.4f}")
+    else:
+        verdicts.not_gated(ABLATION.name, "accuracies, gains", "not recorded (python -m benchmarks.ablation)")
     _tell_exempt_gains(verdicts, config.stash.get(TRAININGS, None))
     terminalreporter.section("the gate")
     for text in table(verdicts.lines):
         terminalreporter.write_line(text)
-    terminalreporter.write_line(verdicts.closing())
+    errors = len(terminalreporter.stats.get("error", []))
+    terminalreporter.write_line(verdicts.closing(config.stash.get(ASKED, 0), errors))
 
 
 def _tell_exempt_gains(verdicts: Verdicts, trainings: Trainings | None) -> None:

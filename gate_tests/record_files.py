@@ -21,7 +21,7 @@ def recorded(row: Row, path: Path = RESULTS) -> Record:
     """
     found = [
         entry["methods"]
-        for entry in _read(path)
+        for entry in read_entries(path)
         if (entry["scene"], entry["variant"], entry["run"]) == (row.scene, row.variant, row.name) and "methods" in entry
     ]
     return _checked(Record(row, found, path.name), "python -m benchmarks.accuracy")
@@ -35,7 +35,7 @@ def ablated(row: Row, path: Path = ABLATION) -> Record | None:
     """
     of_scene = {
         entry["name"]: entry
-        for entry in _read(path)
+        for entry in read_entries(path)
         if entry["kind"] in ("variant", "baseline") and (entry["scene"], entry["recipe"]) == (row.scene, row.name)
     }
     if row.variant not in of_scene:
@@ -59,7 +59,7 @@ def _checked(record: Record, command: str) -> Record:
     return record
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def read_entries(path: Path) -> list[dict[str, Any]]:
     """A file's entries.
 
     Raises:

@@ -43,11 +43,14 @@ class Verdicts:
         """The lines that ended so."""
         return sum(line.verdict == verdict for line in self.lines)
 
-    def closing(self) -> str:
-        """One sentence: how many were gated, and how they ended."""
-        held, failed = self.count(HELD), self.count(FAILED)
-        ending = f"{failed} FAILED" if failed else "all hold"
-        return f"gate: {held + failed} gated, {ending}; {self.count(NOT_GATED)} not gated, each with its reason"
+    def closing(self, asked: int, errors: int = 0) -> str:
+        """One sentence: how many were to be gated, and how they ended; `errors` are those outside of all lines."""
+        failed = self.count(FAILED)
+        without = asked - self.count(HELD) - failed
+        found = {"FAILED": failed, "WITHOUT A VERDICT": without, "ERRORS": errors}
+        amiss = ", ".join(f"{number} {what}" for what, number in found.items() if number)
+        ending = amiss or ("all hold" if asked else "nothing was held")
+        return f"gate: {asked} gated, {ending}; {self.count(NOT_GATED)} not gated, each with its reason"
 
 
 def table(lines: Iterable[Line]) -> list[str]:

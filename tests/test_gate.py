@@ -67,7 +67,26 @@ def test_table_says_what_was_gated_and_what_was_not() -> None:
     assert failed == "FAILED border 8 program"
     assert held == "held channels (2) 2 1 2 1 paper"
     assert left == "not gated cells.SAR.cc not at hand no table"
-    assert verdicts.closing() == "gate: 3 gated, 1 FAILED; 1 not gated, each with its reason"
+    assert verdicts.closing(3) == "gate: 3 gated, 1 FAILED; 1 not gated, each with its reason"
+
+
+@pytest.mark.parametrize(
+    ("asked", "errors", "said"),
+    [
+        (1, 0, "gate: 1 gated, all hold; 0 not"),
+        (0, 0, "gate: 0 gated, nothing was held; 0 not"),
+        (3, 0, "gate: 3 gated, 2 WITHOUT A VERDICT; 0 not"),
+        (3, 2, "gate: 3 gated, 2 WITHOUT A VERDICT, 2 ERRORS; 0 not"),
+        (1, 1, "gate: 1 gated, 1 ERRORS; 0 not"),
+    ],
+)
+def test_closing_tells_what_never_came_to_a_verdict(asked: int, errors: int, said: str) -> None:
+    """Nothing holds that was not judged, and all of it only if nothing went amiss beside."""
+    verdicts = Verdicts()
+    if asked:
+        with verdicts.gated("border", 8, "program"):
+            pass
+    assert verdicts.closing(asked, errors).startswith(said)
 
 
 SPOIL = """
@@ -104,3 +123,31 @@ def test_gate_fails_with_both_values(tmp_path: Path) -> None:
     assert "the port [0.006, 0.006, 0.006]" in done.stdout
     assert "FAILED     learning_rates" in done.stdout
     assert "gate: 2 gated, 1 FAILED;" in done.stdout
+
+
+BREAK = """
+from gate_tests import trainings
+def trained(row, seed):
+    raise RuntimeError("this training broke")
+trainings._trained = trained
+"""
+
+
+def test_failed_training_is_a_failed_gate(tmp_path: Path) -> None:
+    """Each thing that hangs on it is a line that failed, and is counted."""
+    (tmp_path / "breaks.py").write_text(BREAK, encoding="utf-8")
+    done = gate("-k", "border or (synthetic and psnr and causal)", "-p", "breaks", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1, done.stdout
+    assert "this training broke" in done.stdout
+    assert "FAILED     synthetic, scene 0 SOPTIIp corrected: psnr against causal" in done.stdout
+    assert "FAILED     synthetic, scene 0: baseline psnr.causal" in done.stdout
+    assert "gate: 3 gated, 2 FAILED; " in done.stdout
+
+
+def test_gate_that_cannot_begin_holds_nothing(tmp_path: Path) -> None:
+    """Without the real scenes no training is begun; what waits for one has no verdict, and that is said."""
+    done = gate("-k", "border or (synthetic and psnr and causal)", SAR2NDVI_DATA=str(tmp_path))
+    assert done.returncode == 1, done.stdout
+    assert "set SAR2NDVI_DATA to the folder" in done.stdout
+    assert "gate: 3 gated, 2 WITHOUT A VERDICT, 2 ERRORS; " in done.stdout
+    assert "all hold" not in done.stdout

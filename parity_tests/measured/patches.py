@@ -68,11 +68,6 @@ def valid_mask_values() -> list[int]:
         return [value for value, is_valid in zip(values, valid, strict=True) if is_valid]
 
 
-def test_region_shape() -> list[int]:
-    """(rows, columns) of the paper's test region."""
-    return list(paper.scene().test_region.shape)
-
-
 def predicted(recipe_name: str) -> list[int]:
     """First and last-plus-one row, then column, of what is estimated of the test region."""
     found = _predicted(recipe_name)
