@@ -38,7 +38,7 @@ class Deviation:
         own: the value that makes the port do as it does.
         case: the request that shows the difference.
         stage: the first stage that differs when the port does as it does.
-        node: that stage's operation, and those of its attributes that tell the difference.
+        node: that stage's operation, and what else of it is not the original's: attributes, `inputs`.
         changes: the other stages whose nodes change too (patterns), `training.FIELD` and `manifest.FIELD`.
         differs: the difference at that stage, in a sentence.
         method: the number of the fact it follows from; None where it was found later.
@@ -46,6 +46,7 @@ class Deviation:
         tried: values of the switch that stand for the two where those would run too long.
         contains: stages of which the original's value is the central part of the port's.
         keeps: stages (patterns) that follow from the change and yet are the original's.
+        also: what other changed nodes (patterns) have of their own, as `node`; the value of each changed setting.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Deviation:
     tried: Mapping[str, Value] = field(default_factory=dict)
     contains: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    also: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def planted(self) -> str | None:
@@ -89,6 +91,12 @@ class Deviation:
     def spares(self, stage: str) -> bool:
         """Whether the entry says that a stage, although it follows from the change, is the original's."""
         return _matches(stage, self.keeps)
+
+    def told_of(self, place: str) -> Any:
+        """What the entry tells of a changed stage's node, or the value of a changed setting; None where nothing."""
+        if place == self.stage:
+            return self.node
+        return next((told for pattern, told in self.also.items() if fnmatchcase(place, pattern)), None)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -171,6 +179,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "tried": (dict,),
     "contains": (list,),
     "keeps": (list,),
+    "also": (dict,),
 }
 """The kinds of the fields that are no text."""
 
@@ -196,7 +205,7 @@ def _check_parts(where: str, table: Mapping[str, Any]) -> None:
     """Raise LedgerError unless the fields fit together."""
     if ("method" in table) is ("found" in table):
         raise LedgerError(f"{where}: needs either method, a number, or found, a text; it has both or neither")
-    if set(table["node"]) != {"operation", "attributes"} or not isinstance(table["node"]["attributes"], dict):
+    if set(table["node"]) - {"inputs"} != {"operation", "attributes"} or not _is_node(table["node"]):
         raise LedgerError(f"{where}: node has {sorted(table['node'])}, expected operation and a table of attributes")
     if set(table.get("tried", {})) not in (set(), {"as_original", "own"}):
         raise LedgerError(f"{where}: tried has {sorted(table['tried'])}, expected as_original and own")
@@ -205,6 +214,16 @@ def _check_parts(where: str, table: Mapping[str, Any]) -> None:
     for name in ("changes", "contains", "keeps"):
         if not all(isinstance(place, str) and place for place in table.get(name, [])):
             raise LedgerError(f"{where}: {name} is {table[name]}, expected names of stages")
+
+    for place, told in table.get("also", {}).items():
+        if not place.startswith((TRAINING, MANIFEST)) and not _is_node(told):
+            raise LedgerError(f"{where}: also tells {told} of {place}, expected operation, inputs or attributes")
+
+
+def _is_node(told: Any) -> bool:
+    """Whether it is part of a node: its operation, inputs or attributes."""
+    kinds = {"operation": str, "inputs": list, "attributes": dict}
+    return isinstance(told, dict) and all(isinstance(value, kinds.get(name, ())) for name, value in told.items())
 
 
 def _refuse(where: str, problem: str, names: Sequence[str], advice: str) -> None:

@@ -1,12 +1,13 @@
 """Two proofs of a ledger's entry, from two runs of the port beside one of the original.
 
 On: with its switches as the original, the port passes at the entry's stage and at all after it. Off: with that one
-switch at the port's own value, graph and settings change where the entry says and nowhere else, every stage that does
-not follow from there is still the original's, and at the entry's stage the port differs from the original and is what
-the judge makes of the entry's node from the port's own inputs. Each part gives a finding, passed or failed.
+switch at the port's own value, graph and settings change where and as the entry says, every stage that does not follow
+from there is still the original's, at the entry's stage the port differs from the original, and every stage, there and
+after it, is what the judge makes of its node from the port's own inputs. Each part gives a finding, passed or failed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from parity import bounds
 from parity.compare import Comparison, compare
 from parity.errors import ParityError
 from parity.findings import Check, Finding, Verdict, kind, measure
-from parity.graph import Graph
+from parity.graph import Graph, Node
 from parity.integrity import ROOMS
 from parity.ledger import MANIFEST, TRAINING, Deviation
 from parity.parts import SETTINGS, following, needed_for, part
-from parity.reference import compute
+from parity.reference import SHARED, compute
 from parity.trace import Record
+from parity.trajectories import true_trajectory
 
 Values = Mapping[str, np.ndarray]
 AGAINST = (Check.GIVEN, Check.FREE, Check.TRAJECTORY, Check.INTEGRITY)
@@ -76,7 +78,9 @@ def prove_off(entry: Deviation, legacy: Record, port: Record, *, truth: Values, 
         *_all_named(entry, changed, legacy, port),
         _elsewhere(entry, changed, legacy, port, truth, rooms),
         _differs(entry, legacy, port, truth, rooms),
-        *_as_told(entry, legacy, port, rooms),
+        _nodes_as_told(entry, changed, legacy, port),
+        _shared(entry, legacy, port),
+        *_on_own_terms(entry, port, rooms),
         *(_contains(entry, stage, legacy, port) for stage in entry.contains),
     ]
 
@@ -150,28 +154,96 @@ def _differs(entry: Deviation, legacy: Record, port: Record, truth: Values, room
     return _finding(entry, bool(apart), f"with {entry.switch} {entry.run_own!r} {told}", legacy[entry.stage].size)
 
 
-def _as_told(entry: Deviation, legacy: Record, port: Record, rooms: Path) -> Iterator[Finding]:
-    """That the port's node is the entry's, and its values there and at all that changes are what the judge computes."""
-    node = port.graph[entry.stage]
-    shared = {name: node.attributes.get(name) for name in entry.node["attributes"]}
-    same = (node.operation, shared) == (entry.node["operation"], entry.node["attributes"])
-    yield _finding(entry, same, f"its node is {node.operation} with {dict(node.attributes)}, the entry's {entry.node}")
-    if node.operation == "given":
-        expected = legacy[entry.stage].astype(port.dtype)
-        yield _equal(entry, expected=expected, actual=port[entry.stage])
+def _nodes_as_told(entry: Deviation, changed: Mapping[str, str], legacy: Record, port: Record) -> Finding:
+    """That what changes is as the entry tells it, and in all else the original's."""
+    sides = [{node.stage: node for node in trace.graph} for trace in (legacy, port)]
+    wrong = []
+    for place in dict.fromkeys([entry.stage, *changed]):
+        if place.startswith((TRAINING, MANIFEST)):
+            field = place.removeprefix(TRAINING).removeprefix(MANIFEST)
+            value = (port.manifest["training"] if place.startswith(TRAINING) else port.manifest).get(field)
+            reason = "" if value == entry.told_of(place) else f"it is {value}, the entry's {entry.told_of(place)}"
+        else:
+            reason = _why_not_told(entry, sides[0].get(place), sides[1].get(place), legacy.graph[entry.stage])
+        wrong += [f"{place}: {reason}"] if reason else []
+    told = wrong[0] if wrong else f"{entry.stage} and {len(changed)} changes are"
+    return _finding(entry, not wrong, f"its node and changes as the entry tells: {told}")
+
+
+def _why_not_told(entry: Deviation, original: Node | None, own: Node | None, first: Node) -> str:
+    """Why a changed node is not the original's with what the entry tells of it; empty where it is."""
+    if own is None:
+        return "the port has no such node"
+    told = entry.told_of(own.stage)
+    if told is None:  # of the original's own kind at the entry's stage, it changes as that does
+        told = entry.node if original and original.operation == first.operation else {}
+    before = original or Node(own.stage, "", ())
+    operation, inputs = told.get("operation", before.operation), tuple(told.get("inputs", before.inputs))
+    attributes = told.get("attributes", {})
+    if own.operation in SHARED and before.operation not in SHARED:
+        return f"the port reads it, the original computes it by {before.operation!r}"
+    if (own.operation, own.inputs) != (operation, inputs):
+        return f"{own.operation} of {list(own.inputs)}, the entry's {operation} of {list(inputs)}"
+    expected = {name: value for name, value in before.attributes.items() if name in own.attributes} | dict(attributes)
+    if own.operation == before.operation:
+        expected = {**before.attributes, **attributes}
+    return "" if dict(own.attributes) == expected else f"it has {dict(own.attributes)}, the entry's {expected}"
+
+
+def _shared(entry: Deviation, legacy: Record, port: Record) -> Finding:
+    """That all that the port reads, from the request or its rasters, is what the original reads, in the port's type."""
+    wrong, elements = [], 0
+    for stage in (node.stage for node in port.graph if node.operation in SHARED and node.stage in legacy.arrays):
+        expected = legacy[stage].astype(port.dtype) if legacy[stage].dtype == legacy.dtype else legacy[stage]
+        same = stage in port.arrays and kind(expected) == kind(port[stage]) and np.array_equal(expected, port[stage])
+        wrong += [] if same else [stage]
+        elements += expected.size
+    return _finding(entry, not wrong, f"read as the original reads it: not {', '.join(wrong) or 'nothing'}", elements)
+
+
+def _on_own_terms(entry: Deviation, port: Record, rooms: Path) -> Iterator[Finding]:
+    """That every stage of the port is what the judge computes from the port's own inputs."""
+    whole = part(port, [*port.graph.stages, *port.arrays])
     if entry.planted:  # a type that no sound program has: the number alone can be the judge's
-        expected, actual = compute(node, port.arrays), port[entry.stage]
+        expected, actual = compute(port.graph[entry.stage], port.arrays), port[entry.stage]
         yield _equal(entry, expected=expected.astype(np.float64), actual=actual.astype(np.float64))
-        return
-    named = [stage for stage in port.graph.stages if entry.names(stage)]
-    needed = needed_for(named, port.graph)
-    itself = part(port, needed, process={"id": "the port's own"})  # so that only the judge's opinion counts
-    found = _judged(itself, part(port, needed), rooms=rooms, same_side=True)
-    failed = [finding.message for finding in found if finding.verdict is Verdict.FAIL]
+        whole = replace(whole, arrays={**whole.arrays, entry.stage: expected})
+    itself = part(
+        whole, list(whole.arrays), process={"id": "the port's own"}
+    )  # so that only the judge's opinion counts
+    found = [*_judged(itself, whole, rooms=rooms, same_side=True), *_steps_of_the_judge(itself, whole, rooms)]
+    undefined = _undefined(port)
+    failed = [f.message for f in found if f.verdict is Verdict.FAIL and f.stage not in undefined]
+    here = [finding for finding in found if finding.stage == entry.stage and finding.elements]
+    failed += [f"it proves nothing: {finding.message}" for finding in here if finding.verdict is Verdict.VACUOUS]
     measured = {finding.stage for finding in found if finding.elements}
-    told = failed[0] if failed else f"{len(named)} stages are what the judge computes"
+    failed += [f"{stage}: not compared" for stage in port.graph.stages if stage not in measured | undefined]
+    told = failed[0] if failed else f"{len(measured)} stages are what the judge computes"
     elements = sum(finding.elements for finding in found)
-    yield _finding(entry, not failed and entry.stage in measured, f"on its own terms: {told}", elements)
+    yield _finding(entry, bool(here) and not failed, f"on its own terms: {told}", elements)
+
+
+def _undefined(port: Record) -> set[str]:
+    """The correlations that are no number, and that the judge finds none for: of a constant prediction."""
+    nodes = [node for node in port.graph if node.operation == "correlation" and node.stage in port.arrays]
+    return {
+        node.stage
+        for node in nodes
+        if all(name in port.arrays and np.isfinite(port[name]).all() for name in node.inputs)
+        and kind(port[node.stage]) == kind(np.asarray(0, port.dtype))
+        and np.isnan(port[node.stage])
+        and np.isnan(compute(node, port.arrays))
+    }
+
+
+def _steps_of_the_judge(itself: Record, whole: Record, rooms: Path) -> list[Finding]:
+    """In float32, where a run is judged beside another one: the port's steps beside the judge's own."""
+    if whole.dtype == np.float64 or any(stage not in whole.arrays for stage in whole.graph.stages):
+        return []
+    truth = true_trajectory(itself)
+    rounded = {stage: value.astype(whole.dtype) for stage, value in truth.items()}
+    judge = replace(itself, arrays={**itself.arrays, **rounded})
+    return [f for f in _judged(judge, whole, truth=truth, rooms=rooms, same_side=True) if f.check is Check.TRUTH]
 
 
 def _equal(entry: Deviation, *, expected: np.ndarray, actual: np.ndarray) -> Finding:
@@ -196,7 +268,7 @@ def _judged(expected: Record, actual: Record, **how: Any) -> Sequence[Finding]:
     """The findings about two traces; what cannot be judged is a failure of its stage."""
     try:
         return compare(expected, actual, **how).findings
-    except ParityError as error:
+    except (ParityError, ValueError) as error:  # of shapes that no sound graph gives
         return [Finding(str(error).partition(":")[0], Check.REFERENCE, Verdict.FAIL, str(error))]
 
 

@@ -17,7 +17,7 @@ FALSE_ALARM = 1e-6
 
 
 def blocks(value: np.ndarray, others: Sequence[np.ndarray], index: np.ndarray, *, side: int) -> str:
-    """Corners of the index, none twice, of patches that share no pixel with those of the other parts.
+    """Corners of the index, none twice, that share no pixel with the other parts', which each have some.
 
     Args:
         value: this part's corners, (patch, 2).
@@ -29,12 +29,18 @@ def blocks(value: np.ndarray, others: Sequence[np.ndarray], index: np.ndarray, *
         return f"{value.shape} is not a list of corners"
     if repeated := len(value) - len(np.unique(value, axis=0)):
         return f"{repeated} of {len(value)} patches stand twice"
+    if not len(value) or not all(len(other) for other in others):
+        return "a part has no patch"
     known = {(int(row), int(col)) for row, col in index}
     if strange := [corner for corner in value.tolist() if tuple(corner) not in known]:
         return f"{len(strange)} of {len(value)} patches are not in the index, the first at {strange[0]}"
     for other in others:
         if shared := _sharing(value, other, side):
             return f"{shared} of {len(value)} patches share pixels with another part's"
+    used = np.unique(np.concatenate([value, *others]), axis=0)
+    dropped = np.array([corner for corner in index.tolist() if corner not in used.tolist()]).reshape(-1, 2)
+    if others and (idle := len(dropped) - _sharing(dropped, used, side)):
+        return f"{idle} of {len(dropped)} dropped patches share no pixel with those of any part"
     return ""
 
 
@@ -52,7 +58,7 @@ def _sharing(corners: np.ndarray, others: np.ndarray, side: int) -> int:
 
 
 def uniform(value: np.ndarray, _others: Sequence[np.ndarray], *, limit: float, shape: Sequence[int]) -> str:
-    """Numbers within the limit, spread as Kolmogorov and Smirnov allow a sample of even spread."""
+    """Numbers within the limit, spread as Kolmogorov and Smirnov allow, equal and in order no more than by chance."""
     if list(value.shape) != list(shape):
         return f"shape {value.shape}, its graph gives {tuple(shape)}"
     largest = float(np.abs(value).max())
@@ -64,6 +70,21 @@ def uniform(value: np.ndarray, _others: Sequence[np.ndarray], *, limit: float, s
     allowed = math.sqrt(-math.log(FALSE_ALARM / 2) / 2 / value.size)
     if not apart <= allowed:
         return f"{value.size} numbers are {apart:.3g} from an even spread in +-{limit:.3g}, allowed {allowed:.3g}"
+    return _why_not_drawn(value.ravel())
+
+
+def _why_not_drawn(value: np.ndarray) -> str:
+    """Why numbers were not drawn one by one: too many are equal, or each is like the one before it."""
+    equal = value.size - len(np.unique(value))
+    chance = value.size**2 / 2 * float(np.finfo(value.dtype).eps)  # pairs of so many of 2 / eps numbers, and twice that
+    most = int(chance + 6 * math.sqrt(chance)) + (chance > FALSE_ALARM)
+    if equal > most:
+        return f"{equal} of {value.size} numbers are repeated, allowed {most}"
+    centred = value.astype(np.float64) - value.mean(dtype=np.float64)
+    allowed = math.sqrt(-2 * math.log(FALSE_ALARM / 2) / value.size)
+    together = float(centred[1:] @ centred[:-1]) / float(centred @ centred) if value.size > 1 else 0.0
+    if not abs(together) <= allowed:
+        return f"each of {value.size} numbers goes with the one before it, by {together:.3g}, allowed {allowed:.3g}"
     return ""
 
 

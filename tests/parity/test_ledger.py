@@ -99,6 +99,12 @@ def test_missing_field_is_refused(written: Written, field: str) -> None:
         ({"found": '"in a recipe"'}, r"needs either method, a number, or found, a text; it has both or neither"),
         ({"own": "0.5"}, r"as_original and own are both 0\.5; a switch has two sides"),
         ({"node": "{ operation = 'rows' }"}, r"node has \['operation'\], expected operation and a table of attributes"),
+        (
+            {"node": "{ operation = 'rows', attributes = {}, input = [] }"},
+            r"node has .*, expected operation and a table",
+        ),
+        ({"also": '{ "grad/*" = 5 }'}, r"also tells 5 of grad/\*, expected operation, inputs or attributes"),
+        ({"also": "[5]"}, r"also is \[5\], expected dict"),
         ({"tried": "{ own = 3 }"}, r"tried has \['own'\], expected as_original and own"),
         ({"changes": "[5]"}, r"changes is \[5\], expected names of stages"),
         ({"changes": '"grad/*"'}, r"changes is 'grad/\*', expected list"),

@@ -13,18 +13,36 @@ LEFT, RIGHT = INDEX[INDEX[:, 1] < 12], INDEX[INDEX[:, 1] > 15]
 
 
 def test_blocks_apart_are_sound() -> None:
-    """In any order, and also where one of them is empty."""
+    """In any order."""
     assert blocks(LEFT[::-1], [RIGHT], INDEX, side=SIDE) == ""
-    assert blocks(LEFT, [RIGHT[:0]], INDEX, side=SIDE) == ""
-    assert blocks(RIGHT[:0], [LEFT], INDEX, side=SIDE) == ""
+
+
+def test_empty_part_is_seen() -> None:
+    """Whichever of the two it is."""
+    assert blocks(LEFT, [RIGHT[:0]], INDEX, side=SIDE) == "a part has no patch"
+    assert blocks(RIGHT[:0], [LEFT], INDEX, side=SIDE) == "a part has no patch"
+
+
+def test_patches_dropped_for_nothing_are_seen() -> None:
+    """Two patches far apart leave most of the index unused."""
+    assert "dropped patches share no pixel with those of any part" in blocks(LEFT[:1], [RIGHT[-1:]], INDEX, side=SIDE)
+
+
+def test_numbers_that_were_not_drawn_are_seen() -> None:
+    """An even spread, but one filter 48 times, or one ramp over all."""
+    ramp = np.linspace(-LIMIT, LIMIT, UNIFORM.size).reshape(SHAPE)
+    equal = np.broadcast_to(np.linspace(-LIMIT, LIMIT, 81).reshape(9, 3, 3), SHAPE).copy()
+    assert "goes with the one before it" in uniform(ramp, [], limit=LIMIT, shape=SHAPE)
+    assert "numbers are repeated, allowed 0" in uniform(equal, [], limit=LIMIT, shape=SHAPE)
 
 
 def test_patches_that_touch_share_no_pixel() -> None:
     """A patch that begins where another ends is apart; one column nearer it is not."""
-    index = np.array([[0, 0], [0, 4], [0, 3], [4, 0], [3, 3], [4, 4]])
     for apart in ([0, 4], [4, 0], [4, 4]):
+        index = np.array([[0, 0], [2, 2], apart])
         assert blocks(index[:1], [np.array([apart])], index, side=SIDE) == ""
     for near in ([0, 3], [3, 3]):
+        index = np.array([[0, 0], near])
         assert "1 of 1 patches share pixels" in blocks(index[:1], [np.array([near])], index, side=SIDE)
 
 
