@@ -20,9 +20,18 @@ Region = Sequence[int]
 SYMMETRIES = 8  # of a square: four quarter turns, each with and without a flip
 
 
-def exclude(mask: Raster, *, region: Region) -> Raster:
-    """1 where the mask is not 0 or the pixel lies in the region, else 0; uint8."""
+def exclude(mask: Raster, *rasters: Raster, region: Region, nodata: Sequence[Number | None] = ()) -> Raster:
+    """1 where the mask is not 0, a further raster holds its no-data value, or the pixel lies in the region; uint8.
+
+    Args:
+        mask: as stored.
+        rasters: further ones of the same shape.
+        region: where all is 1.
+        nodata: a value for each further raster; None is NaN.
+    """
     excluded: np.ndarray = (mask != 0).astype(np.uint8)
+    for raster, value in zip(rasters, nodata, strict=True):
+        excluded[np.isnan(raster) if value is None else raster == value] = 1
     excluded[_window(mask, region)] = 1
     return excluded
 

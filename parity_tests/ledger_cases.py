@@ -12,8 +12,10 @@ from pathlib import Path
 from parity_tests.data_path import ORIGINAL_START, Job, make_pipeline_request
 from parity_tests.scenes import Awkward, write_awkward_scene
 
-SCENE = Awkward(shape=(180, 60), clouds=(((2, 3, 1),), ((160, 35, 7),), ((90, 3, 2),)))
-"""Long, so that a gap between blocks costs little; a cloud in the test region, so that not every pixel of it counts."""
+SCENE = Awkward(shape=(180, 60), clouds=(((2, 3, 1),), ((160, 35, 7),), ((90, 3, 2),)), missing=(120, 4))
+"""One NDVI at t-1, outside the test region, is declared no-data and not masked.
+
+Long, so that a gap between blocks costs little; a cloud in the test region, so that not every pixel of it counts."""
 BASE = Job(
     (148, 172, 22, 48), clear=80, limit=36, training=29, validation=7, batch_size=6, recorded=(1, 5),
     side=21, suffix=SCENE.suffix, first_date=SCENE.first_date,

@@ -18,9 +18,11 @@ class Awkward(NamedTuple):
         ((2, 64, 255), (70, 58, 7)),  # at t: alone refuses the last of the first row; one inside the test region
         ((80, 3, 2),),  # at t+1: alone refuses the first of the last row
     )
+    missing: tuple[int, int] | None = None  # (row, col) where NDVI at t-1 holds the no-data value that it declares
 
 
 AWKWARD = Awkward()
+_NODATA = 1000  # no other pixel has it
 _CORNER_M, _PIXEL_M = (500000.0, 5600000.0), 20.0
 
 
@@ -41,7 +43,10 @@ def write_awkward_scene(folder: Path, awkward: Awkward = AWKWARD) -> None:
             _write(folder / f"{date}_{kind}{awkward.suffix}.tif", pixels)
         ndvi = random.randint(-300, 900, size=awkward.shape).astype(np.int16)
         ndvi[0, offset], ndvi[0, 10 + offset] = np.iinfo(np.int16).min, np.iinfo(np.int16).max
-        _write(folder / f"{date}_NDVI{awkward.suffix}.tif", ndvi)
+        nodata = None
+        if awkward.missing is not None and offset == 0:
+            ndvi[awkward.missing] = nodata = _NODATA
+        _write(folder / f"{date}_NDVI{awkward.suffix}.tif", ndvi, nodata)
         mask = np.zeros(awkward.shape, np.uint8)
         for row, col, value in awkward.clouds[offset]:
             mask[row, col] = value
@@ -50,9 +55,10 @@ def write_awkward_scene(folder: Path, awkward: Awkward = AWKWARD) -> None:
     _write(folder / f"DEM{awkward.suffix}.tif", ramp.astype(np.float32))
 
 
-def _write(path: Path, pixels: np.ndarray) -> None:
+def _write(path: Path, pixels: np.ndarray, nodata: int | None = None) -> None:
     rows, cols = pixels.shape
     transform = rasterio.Affine(_PIXEL_M, 0, _CORNER_M[0], 0, -_PIXEL_M, _CORNER_M[1])
     profile = {"driver": "GTiff", "count": 1, "height": rows, "width": cols, "dtype": pixels.dtype.name}
+    profile |= {} if nodata is None else {"nodata": nodata}
     with rasterio.open(path, "w", crs="EPSG:32631", transform=transform, compress="lzw", **profile) as file:
         file.write(pixels, 1)

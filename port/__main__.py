@@ -120,7 +120,7 @@ def predict(
     """Estimate NDVI at t of a region, as a georeferenced GeoTIFF."""
     _use_threads(threads)
     given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
-    scene = Scene.open(data, first_date=first_date)
+    scene = Scene.open(data, first_date=first_date, nodata=given.recipe.nodata)
     _remark_scale(scene, given.variant, given.recipe)
     with StageProgress() as progress:
         written = write_prediction(
@@ -183,10 +183,11 @@ def audit(
     given = None
     if checkpoint is not None:
         given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
+    chosen = given.recipe if given else recipe(recipe_name or "corrected", **switches)
     found = audited(
-        Scene.open(data, first_date=first_date),
+        Scene.open(data, first_date=first_date, nodata=chosen.nodata),
         variant=given.variant if given else variant or "SOPTIIp",
-        recipe=given.recipe if given else recipe(recipe_name or "corrected", **switches),
+        recipe=chosen,
         network=given.network() if given else None,
         region=None if test_region is None else Region.parse(test_region),
         seed=seed,

@@ -141,13 +141,15 @@ def _settings(study: Study, scene: Scene, seed: int, variant: str) -> Settings:
 
 def _scenes(data: str, study: Study, scratch: Path) -> Iterator[tuple[int, Scene, str]]:
     """Each seed's scene and its digest: one scene for all seeds, or one made up for each."""
+    nodata = study.recipe.nodata
     if data != SYNTHETIC:
-        scene = Scene.open(Path(data).absolute(), first_date=study.first_date)
+        scene = Scene.open(Path(data).absolute(), first_date=study.first_date, nodata=nodata)
         digest = scene_digest(scene)
         yield from ((seed, scene, digest) for seed in range(study.seeds))
         return
     for seed in range(study.seeds):
-        scene = Scene.open(write_synthetic_scene(scratch / f"scene-{seed}", size_px=study.size_px, seed=seed))
+        folder = write_synthetic_scene(scratch / f"scene-{seed}", size_px=study.size_px, seed=seed)
+        scene = Scene.open(folder, nodata=nodata)
         yield seed, scene, scene_digest(scene)
 
 

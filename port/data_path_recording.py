@@ -58,7 +58,7 @@ class DataPathRecording:
         """Record everything, in the trace's order; gives what the manifest tells of the training."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sar2ndvi-")))
-            scene = unpacked(self.request, _made(folder / "scene"))
+            scene = unpacked(self.request, _made(folder / "scene"), self.recipe.nodata)
             teacher = self.tape.teacher
             taught = scene if teacher is None else taught_scene(scene, teacher, _made(folder / "taught"))
             pixels = stack.enter_context(BandStack(scene))

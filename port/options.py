@@ -19,6 +19,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "initialisation": "How weights start.",
         "precision": "Of weights and arithmetic.",
         "filters": "Whether the original's .npz holds filters of a true convolution, to be flipped.",
+        "nodata": "Pixels of declared no-data: read as stored, or as 0 and masked.",
         "patch_side_px": "Side of a training patch.",
         "stride_px": "Distance between training patches.",
         "patch_origin_px": "First row and column of patches.",
@@ -40,7 +41,9 @@ HELP: Mapping[str, str] = MappingProxyType(
         "georeference": "A bare TIFF, or one with the scene's CRS and transform, and tags.",
     }
 )
-PREDICTION_SWITCHES = ("scaling", "output", "predicts", "precision", "filters", "border", "test_bands", "georeference")
+PREDICTION_SWITCHES = (
+    *("scaling", "output", "predicts", "precision", "filters", "nodata", "border", "test_bands", "georeference"),
+)
 """Those that matter once the weights are trained."""
 
 Command = Callable[..., None]

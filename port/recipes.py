@@ -26,6 +26,7 @@ Precision = Literal["float32", "float64"]
 Filters = Literal["flipped", "as-stored"]
 Georeference = Literal["bare", "scene"]
 OptimiserState = Literal["lost", "kept"]
+Nodata = Literal["ignored", "masked"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Recipe:
     initialisation: Initialisation  # deviation 8
     precision: Precision  # deviation 17
     filters: Filters = "flipped"  # deviation 1: of the original's files; as-stored: of a layer that does not flip them
+    nodata: Nodata  # pixels that hold their file's declared no-data value
     # --- patches
     patch_side_px: int = 33  # paper: 33 x 33 in, 17 x 17 out
     stride_px: int = 8  # public program
@@ -72,6 +74,7 @@ _ORIGINAL = Recipe(
     rectify_gradient_at_zero=0.5,  # Lasagne's rectify is 0.5 (x + |x|)
     predicts="ndvi",
     initialisation="normal-0.001",  # weights N(0, 0.001), biases 0
+    nodata="ignored",  # MASK alone tells what is invalid
     precision="float32",  # floatX as run on a GPU; Theano's own default is float64
     patch_origin_px=1,  # range(1, H - 33 + 1, 8)
     patch_limit=19000,
@@ -101,6 +104,7 @@ _CORRECTED = replace(
     scaling="per-channel",  # NDVI / 1000; sigma0 and DEM as they are
     rectify_gradient_at_zero=0.0,  # PyTorch's own; matters only where a pre-activation is exactly 0
     initialisation="pytorch",  # N(0, 0.001) sits on a plateau for tens of epochs
+    nodata="masked",  # a fill value is no measurement
     patch_origin_px=0,  # the first row and column are used
     patch_limit=None,  # all patches
     split="blocks",  # overlapping patches leak from training into validation

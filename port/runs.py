@@ -69,10 +69,13 @@ def run(settings: Settings, observer: Observer | None = None) -> Run:
     """
     make_network(settings.variant, settings.recipe)
     observer = observer or Silent()
-    given = None if settings.data is None else Scene.open(settings.data, first_date=settings.first_date)
+    nodata = settings.recipe.nodata
+    given = None
+    if settings.data is not None:
+        given = Scene.open(settings.data, first_date=settings.first_date, nodata=nodata)
     remarks = [] if given is None else _check_scale(given, settings)
     with new_folder(settings.out, settings.variant) as folder:
-        scene = given or Scene.open(write_synthetic_scene(folder.partial / "scene", seed=settings.seed))
+        scene = given or Scene.open(write_synthetic_scene(folder.partial / "scene", seed=settings.seed), nodata=nodata)
         region, split = plan(settings, scene)
         remarks += _check_scale(scene, settings) if given is None else []
         for remark in filter(None, (*remarks, split.note)):

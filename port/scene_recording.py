@@ -1,5 +1,6 @@
 """A scene recording puts the way from a scene's files to its training patches onto a tape."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from port.dataset import SentinelPatchDataset
 from port.layout import TRIPLE
 from port.network import BORDER_PX
 from port.patches import clear_patches, excluding
-from port.recipes import Recipe
+from port.recipes import Nodata, Recipe
 from port.regions import Region
 from port.scenes import Scene
 from port.splits import Split, drawn_permutation, shares, shuffled, split_patches
@@ -36,12 +37,12 @@ TARGET = raster_stage(TARGET_SOURCE)
 MASKS = [raster_stage(Source("MASK", offset)) for offset in TRIPLE]
 
 
-def unpacked(request: Record, folder: Path) -> Scene:
+def unpacked(request: Record, folder: Path, nodata: Nodata) -> Scene:
     """The scene whose files a request carries."""
     for name, content in request.arrays.items():
         if name.startswith("files/"):
             (folder / name.removeprefix("files/")).write_bytes(content.tobytes())
-    return Scene.open(folder, first_date=request.manifest["scene"]["first_date"])
+    return Scene.open(folder, first_date=request.manifest["scene"]["first_date"], nodata=nodata)
 
 
 def taught_scene(scene: Scene, teacher: Record, folder: Path) -> Scene:
@@ -52,7 +53,7 @@ def taught_scene(scene: Scene, teacher: Record, folder: Path) -> Scene:
             profile = file.profile | {"dtype": pixels.dtype.name, "height": pixels.shape[0], "width": pixels.shape[1]}
         with rasterio.open(folder / raster.path.name, "w", **profile) as file:
             file.write(pixels, 1)
-    return Scene.open(folder, first_date=scene.first_date)
+    return Scene.open(folder, first_date=scene.first_date, nodata=scene.nodata)
 
 
 class SceneRecording:
@@ -85,11 +86,13 @@ class SceneRecording:
         region = listed(self.test_region)
         for offset in TRIPLE:
 
-            def again(_mask: np.ndarray, offset: int = offset) -> np.ndarray:
+            def again(*_rasters: np.ndarray, offset: int = offset) -> np.ndarray:
                 return np.asarray(taught[offset], dtype=np.uint8)
 
-            value = own[offset].astype(np.uint8)
-            self.tape.put(f"mask/{offset + 1:03d}", "exclude", [MASKS[offset]], value, again=again, region=region)
+            value, inputs, nodata = own[offset].astype(np.uint8), [MASKS[offset]], self._declared(offset)
+            told = {"nodata": list(nodata.values())} if nodata else {}
+            inputs += nodata
+            self.tape.put(f"mask/{offset + 1:03d}", "exclude", inputs, value, again=again, region=region, **told)
         index: np.ndarray = clear_patches(excluding(self.scene.invalid(), self.test_region), self.recipe)
         self.tape.put(
             "patches/index",
@@ -102,6 +105,14 @@ class SceneRecording:
             origin=self.recipe.patch_origin_px,
         )
         return index
+
+    def _declared(self, offset: int) -> dict[str, float | None]:
+        """The raster stages that are masked where they hold their no-data value, and that value; None is NaN."""
+        values = {source: self.scene.rasters[source].nodata for source in self.scene.declaring(offset)}
+        return {
+            raster_stage(source): None if value is None or math.isnan(value) else value
+            for source, value in values.items()
+        }
 
     def split(self, index: Corners, given: Int[np.ndarray, "numbers"] | None) -> Split:
         """The shuffle, given or drawn from the seed, and what trains and validates."""

@@ -12,6 +12,7 @@ from port.bands import SOURCES, TARGET_SOURCE, Band, Source
 from port.errors import SceneError
 from port.layout import ALL_SOURCES, TRIPLE, dates_in, file_name, suffix_in
 from port.rasters import Grid, Raster
+from port.recipes import Nodata
 from port.regions import Region
 
 _STRIP_PX = 256  # rows read at once where a whole scene is passed over
@@ -21,9 +22,9 @@ _STRIP_PX = 256  # rows read at once where a whole scene is passed over
 class Scene:
     """Three dates (t-1, t, t+1) of one place, read by windows.
 
-    Pixels that hold their file's declared no-data value read as 0 and are invalid in the mask of their date (of all
-    three dates for the DEM); NaN and infinities that no tag declares are an error. `dates` are the NDVI files' DATE
-    tags, None where a file has none.
+    Nodata "masked": pixels that hold their file's declared no-data value read as 0 and are invalid in the mask of their
+    date (of all three dates for the DEM). "ignored": they read as stored, and MASK alone tells what is invalid. NaN and
+    infinities that remain are an error. `dates` are the NDVI files' DATE tags, None where a file has none.
     """
 
     directory: Path
@@ -32,9 +33,10 @@ class Scene:
     grid: Grid
     dates: tuple[date | None, date | None, date | None]
     rasters: Mapping[Source, Raster]
+    nodata: Nodata = "masked"
 
     @classmethod
-    def open(cls, directory: Path | str, *, first_date: int = 1) -> "Scene":
+    def open(cls, directory: Path | str, *, first_date: int = 1, nodata: Nodata = "masked") -> "Scene":
         """Check all 13 files of the triple (first_date, +1, +2) by their headers.
 
         Raises:
@@ -51,7 +53,7 @@ class Scene:
             )
         rasters = {source: Raster.open(path) for source, path in paths.items()}
         grid = _common_grid(rasters)
-        return cls(folder, suffix, first_date, grid, _acquisition_dates(rasters), rasters)
+        return cls(folder, suffix, first_date, grid, _acquisition_dates(rasters), rasters, nodata)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -64,7 +66,7 @@ class Scene:
         return Region.whole(self.shape)
 
     def read(self, source: Source, region: Region) -> Float32[np.ndarray, "row col"]:
-        """One file's pixels in stored units, no-data as 0.
+        """One file's pixels in stored units, masked no-data as 0.
 
         Raises:
             RegionError: the region leaves the scene.
@@ -73,14 +75,15 @@ class Scene:
         raster = self.rasters[source]
         stored = raster.read(region)
         pixels = stored.astype(np.float32)
-        pixels[raster.is_nodata(stored)] = 0
+        if self.nodata == "masked":
+            pixels[raster.is_nodata(stored)] = 0
         bad = np.argwhere(~np.isfinite(pixels))
         if len(bad):
             row, col = bad[0]
             raise SceneError(
                 f"{raster.path} has {len(bad)} NaN or infinite pixels in {region}, expected none; the first is "
                 f"{stored[row, col]} at row {row + region.row_start}, column {col + region.col_start}; fill them, or "
-                "declare that value as the file's no-data value"
+                "declare that value as the file's no-data value and leave nodata at masked"
             )
         return pixels
 
@@ -93,13 +96,22 @@ class Scene:
         return self.read(TARGET_SOURCE, region)
 
     def masks(self, region: Region) -> Bool[np.ndarray, "3 row col"]:
-        """True where a pixel is invalid at t-1, t, t+1: MASK is not 0, or a band of that date is no-data."""
+        """True where a pixel is invalid at t-1, t, t+1: MASK is not 0, or a band of that date is masked no-data."""
         masks = np.stack([self.rasters[Source("MASK", offset)].read(region) != 0 for offset in TRIPLE])
-        for source, raster in self.rasters.items():
-            if raster.nodata is not None and source.kind != "MASK":
-                dates = TRIPLE if source.date_offset is None else (source.date_offset,)
-                masks[list(dates)] |= raster.is_nodata(raster.read(region))
+        for offset in TRIPLE:
+            for source in self.declaring(offset):
+                raster = self.rasters[source]
+                masks[offset] |= raster.is_nodata(raster.read(region))
         return masks
+
+    def declaring(self, offset: int) -> list[Source]:
+        """The files whose no-data is masked at a date: bands of that date and the DEM that declare a value."""
+        return [
+            source
+            for source, raster in self.rasters.items()
+            if self.nodata == "masked" and raster.nodata is not None and source.kind != "MASK"
+            if source.date_offset in (offset, None)
+        ]
 
     def invalid(self) -> Bool[np.ndarray, "row col"]:
         """True where a pixel of the scene is invalid at any of the three dates; one byte a pixel, read by strips."""

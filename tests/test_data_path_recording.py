@@ -9,9 +9,11 @@ import pytest
 import rasterio
 
 from parity.errors import TraceError
+from parity.reference import compute
 from parity.trace import Record, read_trace, write_request, write_trace
 from port.errors import PatchError, RegionError
 from port.record import record
+from tests.conftest import Alter
 
 REGION = (80, 104, 40, 62)
 INNER = (slice(88, 96), slice(48, 54))  # 8 px lost on each side
@@ -258,3 +260,25 @@ def test_what_cannot_be_run_is_refused(
     with pytest.raises(error, match=message):
         recorded(**changed)
     assert not (tmp_path / "trace.npz").exists()
+
+
+@pytest.mark.parametrize(("nodata", "excluded"), [("ignored", 0), ("masked", 1)])
+def test_declared_nodata_is_excluded_where_the_recipe_says(
+    tmp_path: Path, altered: Alter, nodata: str, excluded: int
+) -> None:
+    """The file's pixels stay as stored; the mask's node names the file and its value where it is masked."""
+
+    def hole(pixels: np.ndarray) -> np.ndarray:
+        pixels[3, 4] = 9999
+        return pixels
+
+    folder = altered("001_NDVI.tif", hole, nodata=9999)
+    write_scene_request(tmp_path / "request.npz", folder, {})
+    record(tmp_path / "request.npz", tmp_path / "trace.npz", switches={"nodata": nodata})
+    trace = read_trace(tmp_path / "trace.npz")
+    assert trace["raster/001_NDVI"][3, 4] == 9999
+    node, told = trace.graph["mask/001"], {"nodata": [9999.0]} if excluded else {}
+    assert node.inputs == ("raster/001_MASK", "raster/001_NDVI")[: 1 + excluded]
+    assert node.attributes == {"region": list(REGION), **told}
+    assert np.array_equal(compute(node, trace.arrays), trace["mask/001"])
+    assert trace["mask/001"][3, 4] == excluded

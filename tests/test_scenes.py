@@ -184,6 +184,17 @@ def test_declared_nodata_is_invalid(altered: Alter, name: str, dates: list[bool]
     assert scene.masks(pixel).ravel().tolist() == dates
 
 
+@pytest.mark.parametrize("name", ["001_VH.tif", "DEM.tif"])
+def test_declared_nodata_can_be_ignored(altered: Alter, name: str) -> None:
+    """It reads as stored then, and is invalid at no date."""
+    scene = Scene.open(altered(name, _hole(-9999.0), nodata=-9999.0), nodata="ignored")
+    source = next(source for source, raster in scene.rasters.items() if raster.path.name == name)
+    pixel = Region(3, 4, 4, 5)
+    assert scene.read(source, pixel).item() == -9999
+    assert not scene.masks(pixel).any()
+    assert not scene.declaring(0)
+
+
 def test_region_outside_is_refused(synthetic_scene: Scene) -> None:
     """A region over the scene's edge is an error with both."""
     outside = Region(100, 121, 0, 104)

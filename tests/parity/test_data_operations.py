@@ -38,6 +38,13 @@ def test_test_region_and_what_is_stored_are_excluded() -> None:
     exact(expected, path.exclude(mask, region=[2, 5, 6, 9]), "uint8")
 
 
+def test_declared_nodata_is_excluded() -> None:
+    """A raster's own value, or NaN where that is None, in each its own."""
+    clear, values = np.zeros((1, 4), np.uint8), np.array([[3, 7, 0, 3]], np.int16)
+    radar = np.array([[0, 1, np.nan, 7]], np.float32)
+    exact([[1, 0, 1, 1]], path.exclude(clear, values, radar, region=[0, 0, 0, 0], nodata=[3, None]), "uint8")
+
+
 def clear(masks: list[np.ndarray], side: int, stride: int, origin: int) -> list[list[int]]:
     """Corners by looking at every pixel of every patch."""
     rows, cols = masks[0].shape
