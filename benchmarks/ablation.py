@@ -23,7 +23,7 @@ STUDIES = {
     "hesbaye": Study(data=[str(DATA / f"hesbaye_s_{months}") for months in HESBAYE], recipe=recipe()),
     # of 64 x 64 px: at stride 8 too few patches for a batch, and no clear one of 33 px above wervik's test region
     "small": Study(data=[str(DATA / name) for name in SMALL], recipe=recipe(patch_side_px=25, stride_px=2)),
-    SYNTHETIC: Study(data=[SYNTHETIC], recipe=recipe(), size_px=(160, 160), seeds=3),
+    SYNTHETIC: Study(data=[SYNTHETIC], recipe=recipe(), seeds=3),
 }
 
 

@@ -164,7 +164,7 @@ def ledger() -> str:
     return "\n".join(lines)
 
 
-_MAKERS = (accuracy, changes, gate, leakage, ledger, parity, recipes)
+_MAKERS = (ablation, accuracy, changes, gate, leakage, ledger, parity, recipes)
 TABLES: Mapping[str, Callable[[], str]] = {table.__name__: table for table in _MAKERS}
 
 
