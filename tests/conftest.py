@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ SYNTHETIC_SHAPE = (120, 104)
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 Alter = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """A test that sets PyTorch's threads, as the commands do, leaves them as they were: sums depend on their number."""
+    torch = sys.modules.get("torch")  # the judge's own tests do without it
+    before = torch.get_num_threads() if torch else None
+    yield
+    if torch:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

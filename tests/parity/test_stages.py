@@ -62,10 +62,11 @@ def test_other_sound_split_is_another_split() -> None:
     assert failed(judged(BLOCKS, SPLIT, other)) == ["split/validation:free-running"]
 
 
-def test_empty_part_proves_nothing() -> None:
-    """There is nothing that could be wrong in it."""
-    empty = SPLIT | {"split/validation": VALIDATION[:0]}
-    assert judged(BLOCKS, empty)["split/validation:own input"].verdict is Verdict.VACUOUS
+def test_split_with_an_empty_part_fails() -> None:
+    """One that validates on nothing shares no pixel either, and is no split."""
+    found = judged(BLOCKS, SPLIT | {"split/validation": VALIDATION[:0]})["split/validation:own input"]
+    assert found.verdict is Verdict.FAIL
+    assert "a part has no patch" in found.message
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.0, Verdict.PASS), (0.25, Verdict.PASS)])
