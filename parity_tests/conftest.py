@@ -75,7 +75,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ids = [f"{name}-{case.id}" for name, case in pairs]
         metafunc.parametrize(("proceedings", "case"), pairs, indirect=["proceedings"], ids=ids, scope="session")
     elif "proceedings" in metafunc.fixturenames:
-        metafunc.parametrize("proceedings", [w.name for w in found], indirect=True, scope="session")
+        names = [w.name for w in found if w.name in READ_RASTERS or not _of_scenes(metafunc)]
+        metafunc.parametrize("proceedings", names, indirect=True, scope="session")
     elif "two" in metafunc.fixturenames:
         triples = [((found[0].name, o.name), case) for o in found[1:] for case in _common(found[0], o)]
         ids = [f"{first}-{other}-{case.id}" for (first, other), case in triples]
