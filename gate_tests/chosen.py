@@ -6,7 +6,6 @@ from functools import cache
 from benchmarks.accuracy import REAL, Row
 from gate_tests.added_sources import TRAINED_AGAIN
 from gate_tests.claims import Claim, claims
-from gate_tests.record_files import ABLATION
 
 _OTHERS = (Row(REAL, "OPTII", "corrected", (0, 1)),)
 
@@ -26,5 +25,4 @@ def chosen() -> Iterator[Row]:
 def trained() -> Iterator[Row]:
     """All rows that are trained: those, and the two of the added source that is tried again."""
     yield from chosen()
-    if ABLATION.is_file():
-        yield from TRAINED_AGAIN
+    yield from TRAINED_AGAIN

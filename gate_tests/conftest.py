@@ -9,7 +9,7 @@ from benchmarks.accuracy import DATA, METRICS
 from gate_tests.added_sources import added_sources
 from gate_tests.chosen import chosen, held_claims, trained
 from gate_tests.claims import gains
-from gate_tests.record_files import ABLATION, ablated, recorded
+from gate_tests.record_files import ablated, recorded
 from gate_tests.trainings import Trainings, cores
 from gate_tests.verdicts import Verdicts, table
 from parity_tests import paper
@@ -18,7 +18,6 @@ from parity_tests.measured import CHECKS
 VERDICTS = pytest.StashKey[Verdicts]()
 TRAININGS = pytest.StashKey[Trainings]()
 ASKED = pytest.StashKey[int]()
-collect_ignore = [] if ABLATION.is_file() else ["test_added_sources.py"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,8 +66,7 @@ def _of_records(metafunc: pytest.Metafunc) -> None:
         found: list[tuple[Any, ...]] = [(*pair, metric) for pair in pairs for metric in METRICS]
         names: tuple[str, ...] = ("record", "baseline", "metric")
     else:
-        files = (recorded, ablated) if ABLATION.is_file() else (recorded,)
-        kept = [record for row in rows for read in files if (record := read(row)) is not None]
+        kept = [record for row in rows for read in (recorded, ablated) if (record := read(row)) is not None]
         found = [(record, metric) for record in kept for metric in METRICS]
         names = ("record", "metric")
     ids = ["-".join((record.place, record.name, *words)) for record, *words in found]
@@ -96,12 +94,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for number in paper.numbers(CHECKS):
         if not number.gated:
             verdicts.not_gated(number.id, number.value, number.reason)
-    if ABLATION.is_file():
-        for added in added_sources():
-            if not added.clear:
-                verdicts.not_gated(added.what, "", added.figures, f"{added.mean:.4f}")
-    else:
-        verdicts.not_gated(ABLATION.name, "accuracies, gains", "not recorded (python -m benchmarks.ablation)")
+    for added in added_sources():
+        if not added.clear:
+            verdicts.not_gated(added.what, "", added.figures, f"{added.mean:.4f}")
     _tell_exempt_gains(verdicts, config.stash.get(TRAININGS, None))
     terminalreporter.section("the gate")
     for text in table(verdicts.lines):

@@ -1,6 +1,7 @@
 """An ablation's figure: for each scene every variant's error beside the baselines', and what each source gained."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ def ablation_figure(path: Path, rows: Sequence[Row]) -> None:
     for scene, (left, right) in zip(scenes, panels, strict=True):
         of = {kind: [row for row in rows if (row.scene, row.kind) == (scene, kind)] for kind in _KINDS}
         _points(left, of["variant"], [row.name for row in of["variant"]])
-        for row, (colour, dashes) in zip(of["baseline"], _BASELINES, strict=False):
+        for row, (colour, dashes) in zip(of["baseline"], cycle(_BASELINES), strict=False):
             left.axhline(row.mean("mae"), color=colour, linestyle=dashes, linewidth=1.2, label=row.name)
         left.set(ylabel="MAE (NDVI)")
         left.set_ylim(bottom=0)

@@ -9,6 +9,7 @@ import numpy as np
 import rasterio
 from jaxtyping import Int
 
+from parity.errors import TraceError
 from parity.trace import Record
 from port.bands import SOURCES, TARGET_SOURCE, Band, Source
 from port.dataset import SentinelPatchDataset
@@ -38,10 +39,21 @@ MASKS = [raster_stage(Source("MASK", offset)) for offset in TRIPLE]
 
 
 def unpacked(request: Record, folder: Path, nodata: Nodata) -> Scene:
-    """The scene whose files a request carries."""
-    for name, content in request.arrays.items():
-        if name.startswith("files/"):
-            (folder / name.removeprefix("files/")).write_bytes(content.tobytes())
+    """The scene whose files a request carries.
+
+    Raises:
+        TraceError: a file's name has a part of a path, or another ending.
+        SceneError: see `Scene.open`.
+    """
+    for entry, content in request.arrays.items():
+        if entry.startswith("files/"):
+            name = entry.removeprefix("files/")
+            if Path(name).name != name or "\\" in name or not name.endswith(".tif"):
+                raise TraceError(
+                    f"{request.path}: the file name {name!r} is no plain name that ends in .tif; write the request "
+                    "again"
+                )
+            (folder / name).write_bytes(content.tobytes())
     return Scene.open(folder, first_date=request.manifest["scene"]["first_date"], nodata=nodata)
 
 

@@ -1,4 +1,4 @@
-"""Scenes for the tests: one small synthetic scene a session, altered copies of it, and the real scenes."""
+"""A small synthetic scene, altered copies of it, the real scenes, the command line, a file of the original's."""
 
 import os
 import shutil
@@ -17,6 +17,11 @@ from rasterio.errors import NotGeoreferencedWarning
 
 install_import_hook("port", "beartype.beartype")  # a wrong shape or dtype in a signature fails here
 
+from port.__main__ import main  # noqa: E402
+from port.initialisation import initialise  # noqa: E402
+from port.lasagne_weights import write_npz  # noqa: E402
+from port.network import make_network  # noqa: E402
+from port.recipes import recipe  # noqa: E402
 from port.scenes import Scene  # noqa: E402
 from port.synthetic import write_synthetic_scene  # noqa: E402
 
@@ -91,3 +96,29 @@ def real_scenes() -> Path:
 def hesbaye(real_scenes: Path) -> Scene:
     """A real scene of 100 x 100 px: June to August 2021."""
     return Scene.open(real_scenes / "hesbaye_s_2021-06_2021-08")
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> object:
+    """A function that runs a command in an empty folder; gives the exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sar2ndvi", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file such as the public program saves, of variant SOPTIIp."""
+    network = make_network("SOPTIIp", recipe("published"))
+    initialise(network, "pytorch", seed=0)
+    path = tmp_path_factory.mktemp("weights") / "model_IDSOPTIIp.npz"
+    write_npz(path, network.state_dict())
+    return path

@@ -11,39 +11,9 @@ import rasterio
 
 from port.__main__ import main
 from port.errors import SceneError
-from port.initialisation import initialise
-from port.lasagne_weights import write_npz
-from port.network import make_network
 from port.rasters import ungeoreferenced
-from port.recipes import recipe
 
 TRAIN = ("train", "--epochs", "1", "--batch-size", "4", "--threads", "1")
-
-
-@pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> object:
-    """A function that runs a command in an empty folder; gives the exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sar2ndvi", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file such as the public program saves, of variant SOPTIIp."""
-    network = make_network("SOPTIIp", recipe("published"))
-    initialise(network, "pytorch", seed=0)
-    path = tmp_path_factory.mktemp("weights") / "model_IDSOPTIIp.npz"
-    write_npz(path, network.state_dict())
-    return path
 
 
 def test_train_ends_in_what_and_where(port: object, synthetic_folder: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from parity.reference import compute
 from parity.trace import Record, read_trace, write_request, write_trace
 from port.errors import PatchError, RegionError
 from port.record import record
+from port.scene_recording import unpacked
 from tests.conftest import Alter
 
 REGION = (80, 104, 40, 62)
@@ -282,3 +283,16 @@ def test_declared_nodata_is_excluded_where_the_recipe_says(
     assert node.attributes == {"region": list(REGION), **told}
     assert np.array_equal(compute(node, trace.arrays), trace["mask/001"])
     assert trace["mask/001"][3, 4] == excluded
+
+
+@pytest.mark.parametrize(
+    "name", ["../001_VH.tif", "/001_VH.tif", "a/001_VH.tif", "..\\001_VH.tif", "..", "", "notes.txt"]
+)
+def test_file_with_a_part_of_a_path_is_not_unpacked(tmp_path: Path, name: str) -> None:
+    """A request writes nothing outside the folder it is unpacked into, and nothing that is no raster."""
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    request = Record(tmp_path / "request.npz", {}, {f"files/{name}": np.zeros(3, np.uint8)}, "")
+    with pytest.raises(TraceError, match=r"no plain name that ends in \.tif; write the request again"):
+        unpacked(request, folder, "ignored")
+    assert list(tmp_path.rglob("*")) == [folder]
