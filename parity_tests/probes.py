@@ -9,6 +9,7 @@ bytes on any machine; only the trained weights depend on the machine that trains
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,13 +72,22 @@ RECORDED_CASES = (
 """What the committed traces answer: under 3 MB in all, and requests that any machine makes to the same byte."""
 
 
-def make_request(case: Case, path: Path, *, trained: Mapping[str, np.ndarray] | None = None) -> None:
+def make_request(
+    case: Case,
+    path: Path,
+    *,
+    trained: Mapping[str, np.ndarray] | None = None,
+    divisor: float = STORED,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
     """Write the request of a case.
 
     Args:
         case: what is probed.
         path: where the request goes.
         trained: weight/conv1/W, ... in Lasagne's orientation, patches/raw and targets/raw, for probe `trained`.
+        divisor: what the original divides every channel by.
+        settings: entries of the request's `training` in place of the usual ones.
     """
     random = np.random.RandomState(sorted(CHANNELS).index(case.variant) * len(PROBES) + PROBES.index(case.probe))
     seed = int(random.get_state()[1][0])
@@ -94,7 +104,7 @@ def make_request(case: Case, path: Path, *, trained: Mapping[str, np.ndarray] | 
         "variant": case.variant,
         "channels": list(channels),
         "dtype": case.dtype,
-        "divisor": STORED,
+        "divisor": divisor,
         "output": case.output,
         "seed": seed,
         "training": {
@@ -103,6 +113,7 @@ def make_request(case: Case, path: Path, *, trained: Mapping[str, np.ndarray] | 
             "batch_size": batch,
             "learning_rate": 0.005,
             "momentum": 0.9,
+            **(settings or {}),
         },
     }
     write_request(path, manifest, {name: as_float32_values(array) for name, array in arrays.items()})
