@@ -51,12 +51,14 @@ class LayerRecording:
         self._convolution = _CONVOLUTION[recipe.filters]
         self._layers = [name for name, module in network.named_children() if isinstance(module, nn.Conv2d)]
 
-    def forward(self, inputs: Tensor, output: Tensor | None = None) -> dict[str, Tensor]:
-        """Every stage by its name in the network; gradients flow through the tensors returned.
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Every stage by its name in the network; gradients flow through the tensors returned."""
+        stages = self.network.stages(inputs)
+        self.keep(stages)
+        return stages
 
-        `output` is what the product gave for these inputs, where it ran elsewhere; None to take the network's.
-        """
-        stages = self.network.stages(inputs) | ({} if output is None else {"output": output})
+    def keep(self, stages: Mapping[str, Tensor]) -> None:
+        """Keep every stage, by its name in the network and in its order."""
         before = ""
         for stage, value in stages.items():
             if stage.endswith("/pre"):
@@ -68,7 +70,6 @@ class LayerRecording:
                 operation = "identity" if isinstance(module, nn.Identity) else "rectify"
                 self.tape.add(self._prefix + stage, operation, [self._prefix + before], value, again=module)
             before = stage
-        return stages
 
     def _convolved(self, layer: str, value: Tensor) -> None:
         inputs = [self._read_by(layer), f"{self._weights}{layer}/W", f"{self._weights}{layer}/b"]

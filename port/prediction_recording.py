@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-import torch
 from jaxtyping import Float, Float32, Float64
-from torch import Tensor
 
 from port.bands import Band
 from port.evaluation import comparable
@@ -15,7 +13,7 @@ from port.layer_recording import LayerRecording
 from port.metrics import Metrics, metrics
 from port.network import FusionCNN
 from port.normalisation import normalise, normalise_target, target_divisor
-from port.prediction import fed_bands, predict, predictable, stored_input, write_prediction
+from port.prediction import fed_bands, predictable, stored_input, write_prediction
 from port.raster_writer import RasterWriter
 from port.rasters import ungeoreferenced
 from port.recipes import Recipe
@@ -25,6 +23,7 @@ from port.requested import division
 from port.scene_recording import CHANNELS, MASKS, TARGET, listed
 from port.scenes import Scene
 from port.tape import Tape
+from port.watched_prediction import INPUT, tile_px, watched_prediction
 
 _METRICS = {"mae": "mean_absolute_error", "rmse": "root_mean_square_error", "cc": "correlation"}
 
@@ -62,28 +61,21 @@ class PredictionRecording:
     def run(self) -> None:
         """Record prediction, accuracies and file."""
         estimate = self._predict()
-        path = self._write()
-        self._compare(estimate, path)
-        self._geotiff(path)
+        self._compare(estimate)
+        self._geotiff(self._write())
 
     def _predict(self) -> Float[np.ndarray, "row col"]:
         """From the stored rasters to the network's output."""
-        outer, fed = self.inner.grown(self.trained.network.border_px), fed_bands(self.trained.variant, self.recipe)
+        network, taught = self.trained.network, self.trained.taught
+        fed = fed_bands(self.trained.variant, self.recipe)
+        stages = watched_prediction(network, self.scene, bands=fed, recipe=self.recipe, region=self.region)
+        outer = self.inner.grown(network.border_px)
         self._stored(outer)
-        inputs = self._normalised(outer, fed)
-        layers = LayerRecording(
-            self.tape,
-            self.trained.network,
-            self.recipe,
-            source="predict/selected",
-            weights="trained/",
-            prefix="predict/",
-            taught=self.trained.taught,
-        )
-        estimate = self._estimate(fed)
-        with torch.no_grad():
-            layers.forward(inputs, estimate)
-        image: np.ndarray = estimate.numpy()[0, 0]
+        self._normalised(outer)
+        record_selected(self.tape, "predict/", list(map(int, fed)), stages.pop(INPUT))
+        read = {"source": "predict/selected", "weights": "trained/", "prefix": "predict/"}
+        LayerRecording(self.tape, network, self.recipe, taught=taught, **read).keep(stages)
+        image: np.ndarray = stages["output"].numpy()[0, 0]
         return image
 
     def _stored(self, outer: Region) -> None:
@@ -98,8 +90,8 @@ class PredictionRecording:
             dtype=self.recipe.precision,
         )
 
-    def _normalised(self, outer: Region, fed: tuple[Band, ...]) -> Tensor:
-        """What the network is fed: those bands read and normalised by themselves, as the product does."""
+    def _normalised(self, outer: Region) -> None:
+        """All nine bands as the product would feed them."""
         scaling = self.recipe.scaling
         operation, attributes = division(scaling)
 
@@ -108,21 +100,6 @@ class PredictionRecording:
 
         value = again(stored_input(self.scene, outer, tuple(Band), self.recipe))
         self.tape.put("predict/normalised", operation, ["predict/raw"], value, again=again, **attributes)
-        inputs = torch.from_numpy(normalise(stored_input(self.scene, outer, fed, self.recipe), fed, scaling))
-        record_selected(self.tape, "predict/", list(map(int, fed)), inputs)
-        return inputs.contiguous(memory_format=torch.channels_last)
-
-    def _estimate(self, fed: tuple[Band, ...]) -> Tensor:
-        """The product's prediction, in one tile; (1, 1, row, col)."""
-        tiles = predict(
-            self.trained.network, self.scene, bands=fed, recipe=self.recipe, region=self.region, tile_px=self._tile_px
-        )
-        return torch.stack([estimate for _, estimate in tiles])[None]
-
-    @property
-    def _tile_px(self) -> int:
-        """One tile holds all."""
-        return max(self.inner.shape)
 
     def _write(self) -> Path:
         path = self.folder / "prediction.tif"
@@ -133,11 +110,11 @@ class PredictionRecording:
             variant=self.trained.variant,
             recipe=self.recipe,
             region=self.region,
-            tile_px=self._tile_px,
+            tile_px=tile_px(self.inner),
         )
         return path
 
-    def _compare(self, estimate: Float[np.ndarray, "row col"], path: Path) -> None:
+    def _compare(self, estimate: Float[np.ndarray, "row col"]) -> None:
         """Truth, the pixels that count, and the accuracies on them."""
         add, precision = self.tape.put, self.recipe.precision
         raw, taught = (scene.target(self.inner).astype(precision)[None, None] for scene in (self.scene, self.taught))
@@ -152,8 +129,8 @@ class PredictionRecording:
             again=lambda stored: normalise_target(stored, self.recipe.scaling),
             divisor=divisor,
         )
-        seen = _pixels(path)[self.inner.relative_to(self.written).slices]
-        valid, taught_valid = (comparable(self.inner, scene, seen) for scene in (self.scene, self.taught))
+        shown = estimate.astype(np.float32)
+        valid, taught_valid = (comparable(self.inner, scene, shown) for scene in (self.scene, self.taught))
         value, again = valid.astype(np.uint8), taught_valid.astype(np.uint8)
         add("metrics/valid", "valid", MASKS, value, again=lambda *masks: again, region=region)
         for stage, source, image in (("estimate", "predict/output", estimate), ("truth", _TRUTH, truth[0, 0])):
