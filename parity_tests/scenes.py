@@ -19,6 +19,8 @@ class Awkward(NamedTuple):
         ((80, 3, 2),),  # at t+1: alone refuses the first of the last row
     )
     missing: tuple[int, int] | None = None  # (row, col) where NDVI at t-1 holds the no-data value that it declares
+    hole: tuple[int, int] | None = None  # (row, col) where VH at t-1 is NaN
+    radar: str = "float32"  # the dtype that VH and VV are stored in; uint16 has both sides of int16's end in row 0
 
 
 AWKWARD = Awkward()
@@ -39,7 +41,11 @@ def write_awkward_scene(folder: Path, awkward: Awkward = AWKWARD) -> None:
         date = f"{awkward.first_date + offset:03d}"
         for number, kind in enumerate(("VH", "VV")):
             tag = 100.0 * (1 + number + 2 * offset)
-            pixels = (tag + 300 * random.random_sample(awkward.shape)).astype(np.float32)
+            pixels = (tag + 300 * random.random_sample(awkward.shape)).astype(awkward.radar)
+            if awkward.radar == "uint16":
+                pixels[0, offset], pixels[0, 10 + offset] = np.iinfo(np.int16).max + 1, np.iinfo(np.uint16).max
+            if awkward.hole is not None and (offset, kind) == (0, "VH"):
+                pixels[awkward.hole] = np.nan
             _write(folder / f"{date}_{kind}{awkward.suffix}.tif", pixels)
         ndvi = random.randint(-300, 900, size=awkward.shape).astype(np.int16)
         ndvi[0, offset], ndvi[0, 10 + offset] = np.iinfo(np.int16).min, np.iinfo(np.int16).max

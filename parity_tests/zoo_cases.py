@@ -13,6 +13,11 @@ SHORT: Mapping[str, Any] = {"steps": 6, "recorded": [1, 2, 3, 6]}
 """Of two batches an epoch; step 3 is the first of the second."""
 PATH = replace(JOBS["awkward"], recorded=(1, 2, 5))
 """Of four batches an epoch; step 5 is the first of the second."""
+_COVER = [(row, col) for row in range(58) for col in range(71, 120)] + [(70, 58), (71, 59), (73, 61)]
+CLOUDED = Awkward(
+    shape=(83, 120), suffix="", first_date=9, clouds=tuple(tuple((*at, 1) for at in _COVER) for _ in range(3))
+)
+"""Clouds at the same place at all three dates, patches wide, and in the test region; its dates are 9, 10 and 11."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,14 @@ ZOO_CASES: Mapping[str, ZooCase] = {
     "radar": ZooCase(probe=_scaled("SAR"), job=PATH),
     "start": ZooCase(probe=Case("SOPTIIp", "original", "float64"), job=PATH, start=ORIGINAL_START),
     "rates": ZooCase(probe=_scaled(), job=replace(PATH, settings={"rate_changes": [[5, 0.0005]]})),
+    "clouded": ZooCase(
+        probe=_scaled(),
+        job=replace(PATH, clear=26, limit=26, training=21, validation=5, suffix="", first_date=9),
+        scene=CLOUDED,
+    ),
+    "unsigned": ZooCase(probe=_scaled(), job=PATH, scene=AWKWARD._replace(radar="uint16")),
+    # in row 0, where no patch and no prediction reaches; a sound port refuses it
+    "hole": ZooCase(probe=_scaled(), job=PATH, scene=AWKWARD._replace(hole=(0, 30))),
     "restarts": ZooCase(probe=_scaled(), job=replace(PATH, settings={"restarts": [1]})),
 }
 
