@@ -8,16 +8,17 @@ selection, correctly rounded division and rectifying leave no room: their bound 
 become (`parity.propagation`).
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from parity import operations, reference
+from parity import layer_bounds, operations, reference
 from parity.graph import Node
 from parity.propagation import propagated
 from parity.properties import PROPERTIES
+from parity.round_off import repeated_sum_factor as repeated_sum_factor
+from parity.round_off import sum_factor as sum_factor
 
 Bound = np.ndarray
 Rounding = Callable[..., Bound]
@@ -29,21 +30,6 @@ SEMANTIC_TOLERANCE = 1e-12
 def unit_roundoff(dtype: np.dtype[Any]) -> float:
     """Half the distance from 1 to the next larger number: 2^-24 for float32, 2^-53 for float64."""
     return float(np.finfo(dtype).eps) / 2
-
-
-def sum_factor(length: int) -> float:
-    """How many round-offs the sum of so many terms may err by: min(6 sqrt(n), n)."""
-    return min(6 * math.sqrt(length), float(length))
-
-
-def repeated_sum_factor(terms: np.ndarray) -> float:
-    """Likewise for given terms, of which m of one magnitude round alike: 6 sqrt(sum of m^2), at least 6 sqrt(n).
-
-    Added to sums of one binade, equal terms lose equal bits. The gradient of a mean of magnitudes has but two values.
-    """
-    magnitude, times = np.unique(np.abs(terms), return_counts=True)
-    alike = times[magnitude != 0].astype(np.float64)  # 0 is added without rounding
-    return min(6 * math.sqrt(max(alike @ alike, terms.size)), float(terms.size))
 
 
 ILL_CONDITIONED = frozenset({"correlation"})
@@ -127,6 +113,7 @@ _ROUNDINGS: Mapping[str, Rounding] = {
     "mean_absolute_error_gradient": _mean_absolute_error_gradient,
     "root_mean_square_error": _root_mean_square_error,
     "correlation": _correlation,
+    **layer_bounds.ROUNDINGS,
 }
 
 

@@ -83,9 +83,9 @@ def correlation_valid_gradient_input(W: Filters, delta: Delta) -> Images:
     return convolution_valid_gradient_input(W[:, :, ::-1, ::-1], delta)
 
 
-def bias_gradient(delta: Delta) -> Biases:
-    """The sum over batch, row and col."""
-    return np.asarray(delta.sum(axis=(0, 2, 3)))
+def bias_gradient(delta: Float[np.ndarray, "batch out *window"]) -> Biases:
+    """The sum over batch, row and col; over the batch alone for a dense layer."""
+    return np.asarray(delta.sum(axis=(0, *range(2, delta.ndim))))
 
 
 def rectify(before: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from parity import operations
+from parity import layer_propagation, operations
 from parity.graph import Node
 from parity.reference import OPERATIONS, Values, attributes
 
@@ -141,6 +141,10 @@ _PROPAGATED: Mapping[str, Callable[[Node, Values, Values, Arrays], np.ndarray]] 
     "masked": _after_choice,
     "cut": _after_choice,
     "to_image": _after_rounding,
+    "dense": _after_convolution,
+    "dense_gradient_weights": _after_product,
+    "dense_gradient_input": _after_product,
+    **layer_propagation.PROPAGATED,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from parity import data_operations, operations
+from parity import data_operations, layer_operations, operations
 from parity.errors import ParityError
 from parity.graph import Node
 from parity.properties import PROPERTIES
@@ -28,6 +28,9 @@ _EXACT = _by_name(
     operations.divide,
     operations.divide_channels,
     operations.select,
+    layer_operations.flatten,
+    layer_operations.flatten_gradient,
+    layer_operations.max_pool,
     data_operations.exclude,
     data_operations.clear_patches,
     data_operations.permutation,
@@ -58,6 +61,19 @@ _ROUNDED = _by_name(
     operations.mean_absolute_error_gradient,
     operations.root_mean_square_error,
     operations.correlation,
+    layer_operations.dense,
+    layer_operations.dense_gradient_weights,
+    layer_operations.dense_gradient_input,
+    layer_operations.max_pool_gradient,
+    layer_operations.mean_pool,
+    layer_operations.mean_pool_gradient,
+    layer_operations.tanh,
+    layer_operations.tanh_gradient,
+    layer_operations.sigmoid,
+    layer_operations.sigmoid_gradient,
+    layer_operations.softmax,
+    layer_operations.categorical_cross_entropy,
+    layer_operations.softmax_cross_entropy_gradient,
 )
 OPERATIONS: Mapping[str, Operation] = _ROUNDED | _EXACT
 EXACT = frozenset(_EXACT)

@@ -185,7 +185,7 @@ def test_one_stage_is_summed_in_float64() -> None:
     assert actual.tolist() == [2.0**24 + 1]
 
 
-@pytest.mark.parametrize("operation", ["max_pool", "given", "decode", "trajectory", ""])
+@pytest.mark.parametrize("operation", ["recurrent", "given", "decode", "trajectory", ""])
 def test_unknown_operation_is_named(operation: str) -> None:
     """A stage without a formula cannot be judged, and the error says what can."""
     with pytest.raises(
@@ -196,8 +196,8 @@ def test_unknown_operation_is_named(operation: str) -> None:
 
 def test_unknown_operation_is_named_in_a_whole_graph() -> None:
     """The same holds where all stages are computed."""
-    with pytest.raises(ParityError, match="pool1: unknown operation 'max_pool'"):
-        reference.evaluate([Node("pool1", "max_pool")], {})
+    with pytest.raises(ParityError, match="pool1: unknown operation 'recurrent'"):
+        reference.evaluate([Node("pool1", "recurrent")], {})
 
 
 ONE_LAYER = Graph(
