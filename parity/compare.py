@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from parity.blame import blame
 from parity.coverage import branches, check_coverage
 from parity.findings import Check, Finding, Verdict, worst
 from parity.integrity import ROOMS, check_pair
 from parity.stages import judge_stages
 from parity.trace import Record
 from parity.trajectories import true_trajectory
-
-BLAMING = (Check.GIVEN, Check.FORCED, Check.OWN_INPUT)
-"""Checks in which a stage stands alone, so that a failure is its own and not an earlier stage's."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,16 @@ class Comparison:
         """The worst of all findings."""
         return worst(finding.verdict for finding in self.findings)
 
+    @cached_property
+    def blamed(self) -> tuple[Finding, ...]:
+        """The findings to blame, one a stage, none that follows from another (`parity.blame`)."""
+        failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
+        return blame(failed, self.legacy.graph) if failed else ()
+
     @property
     def first_bad(self) -> Finding | None:
-        """The finding to blame: a stage that fails on good inputs, else the first that fails at all."""
-        failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
-        alone = [finding for finding in failed if finding.check in BLAMING]
-        doubtful = [finding for finding in failed if finding.check is Check.INTEGRITY]
-        return next(iter([*doubtful, *alone, *failed]), None)
+        """The first of the findings to blame."""
+        return next(iter(self.blamed), None)
 
     @property
     def tensors(self) -> int:

@@ -30,6 +30,7 @@ def summary(comparison: Comparison) -> dict[str, Any]:
         "verdict": comparison.verdict.value,
         "exit_code": comparison.verdict.exit_code,
         "first_bad": blamed.id if blamed else None,
+        "blamed": [finding.id for finding in comparison.blamed],
         "tensors_compared": comparison.tensors,
         "numbers_compared": comparison.elements,
         "legacy": _side(comparison.legacy.manifest) | {"sha256": comparison.legacy.sha256},
@@ -192,4 +193,8 @@ def conclusion(comparison: Comparison) -> Text:
         words += f"; largest share of its bound {largest.share:.3g} at {largest.id}"
     if comparison.first_bad is not None:
         words += f"; first bad stage {comparison.first_bad.stage}"
+    others = comparison.blamed[1:4]
+    if others:
+        words += f"; to blame besides, each for itself: {', '.join(finding.stage for finding in others)}"
+        words += f" and {len(comparison.blamed) - 4} more" if len(comparison.blamed) > 4 else ""
     return Text(words, STYLES[comparison.verdict])

@@ -9,7 +9,8 @@ import pytest
 from judged_pair import BACKWARD, COMPUTED, CURVE, FORWARD, GIVEN, STEPS, MakePair, Pair, finding
 
 from parity import reference
-from parity.compare import BLAMING, Comparison
+from parity.blame import BLAMING
+from parity.compare import Comparison
 from parity.errors import ParityError
 from parity.findings import Check, Verdict
 from parity.graph import Node
@@ -69,15 +70,15 @@ def test_earlier_of_two_mistakes_is_blamed(make: MakePair) -> None:
     assert blamed(make(forced=True, wrong=wrong).judge()) == "conv1/out"
 
 
-def test_stage_that_fails_on_good_inputs_is_blamed_before_one_that_fails_running_free(make: MakePair) -> None:
-    """A stage that is right on either side's inputs may owe its failure to another; one that is wrong does not."""
+def test_wrong_original_and_wrong_port_are_both_blamed(make: MakePair) -> None:
+    """The original's stage fails by the reference, which nothing before it explains; the port's fails for itself."""
     pair = make(forced=True)
     pair.legacy.arrays["conv1/pre"] *= 1.01
     for entry in ("forced/conv1/pre", "forced/conv2/pre"):
         pair.spoil(entry, lambda values: 1.01 * values)
     comparison = pair.judge()
-    assert finding(comparison, "conv1/pre", Check.FREE).verdict is Verdict.FAIL
-    assert blamed(comparison) == "conv2/pre"
+    assert finding(comparison, "conv1/pre", Check.REFERENCE).verdict is Verdict.FAIL
+    assert [found.id for found in comparison.blamed] == ["conv1/pre:reference", "conv2/pre:teacher-forced"]
 
 
 def test_real_run_that_is_wrong_is_blamed_though_what_was_forced_is_right(make: MakePair) -> None:

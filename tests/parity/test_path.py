@@ -10,7 +10,8 @@ import pytest
 from judged_pair import Pair, finding
 from path_pair import graph, make_path_pair
 
-from parity.compare import BLAMING, Comparison
+from parity.blame import BLAMING
+from parity.compare import Comparison
 from parity.errors import ParityError
 from parity.findings import Check, Verdict
 from parity.trace import read_trace

@@ -24,7 +24,7 @@ FAILED = Finding(
 )
 VACUOUS = Finding("loss", Check.FREE, Verdict.VACUOUS, "loss: constant", 0.0, 1)
 MISSED = Finding("loss", Check.COVERAGE, Verdict.NOT_EXERCISED, "loss: tie 0; never tie")
-LEGACY = {"side": "legacy", "witness": "period", "dtype": "float32", "graph": ["long"]}
+LEGACY = {"side": "legacy", "witness": "period", "dtype": "float32", "graph": []}
 
 
 def comparison(*findings: Finding, **coverage: dict[str, int]) -> Comparison:
@@ -99,6 +99,7 @@ def test_json_tells_both_sides() -> None:
 def test_passing_summary_blames_nothing() -> None:
     """Without a failure there is no stage to blame."""
     told = summary(comparison(PASSED))
+    assert told["blamed"] == []
     assert (told["verdict"], told["exit_code"], told["first_bad"]) == ("PASS", 0, None)
 
 
