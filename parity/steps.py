@@ -4,7 +4,8 @@ What one step computes is read from the graph: all that leads from a batch, whic
 patches, to the loss and to the gradient of each weight.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int
@@ -15,8 +16,13 @@ from parity.errors import ParityError
 from parity.graph import Graph, Node
 from parity.reference import SHARED, Values, evaluate
 from parity.training import Training
+from parity.updates import State, Update, momentum
 
 Rows = Int[np.ndarray, "patch"]
+Choice = Callable[[int, Values], Rows]
+"""The rows of the lists that a step uses, from its number and the weights before it."""
+Computation = Callable[[Node, Values], np.ndarray]
+"""A stage from the values of its inputs."""
 
 ORDERS = ("batch_order", "reshuffled")
 """Operations whose result tells the rows of each step."""
@@ -41,41 +47,115 @@ def trajectory(
 ) -> dict[str, np.ndarray]:
     """All `trajectory` stages of a graph, by momentum steps from the recorded weights on the recorded patches.
 
-    Args:
-        graph: the stages; `weight/NAME` is a parameter, `grad/NAME` its gradient, `loss` the loss.
-        recorded: the entries: weights, lists of patches, the order of the batches where the graph has one.
-        training: number, rates and form of the steps. Without an order step k uses batch (k - 1) mod batches of the
-            list, and an incomplete last batch is dropped.
-        dtype: what all is computed in.
-        disturbance: by the gradient's stage, what is added to the gradients of every step.
+    See `Run` for the arguments; `disturbance` is, by the gradient's stage, what is added to all gradients of it.
 
     Raises:
         ParityError: the order, or the symmetries, are not those of so many steps.
     """
-    wanted = [node for node in graph if node.operation == "trajectory"]
-    network = _Network(graph, ["loss", *parameters(graph).values()], recorded, dtype)
-    order = _order(graph, recorded, training)
-    validation = _Validation(graph, recorded, training, dtype) if _asks(wanted, "validation") else None
-    state = _State(graph, recorded, training, dtype, disturbance or {})
-    found: dict[str, np.ndarray] = {}
-    losses: dict[str, list[float]] = {"loss": [], "epochs": [], "validation": []}
-    for step, row in enumerate(order, start=1):
-        values = network.run(state.weight, row[row >= 0], _symmetries(network, training, step))
-        losses["loss"].append(float(values["loss"]))
-        state.update(values, step)
-        found |= {node.stage: state.told(node, values) for node in wanted if node.attributes.get("step") == step}
-        state.end(step)
-        if step % training.batches == 0:
-            epoch = slice(step - training.batches, step)
-            losses["epochs"].append(_mean(losses["loss"][epoch], (order[epoch] >= 0).sum(axis=1)))
-            if validation is not None:
-                losses["validation"].append(validation.loss(state.weight))
-    curves = {n.stage: np.array(losses[n.attributes["of"]], dtype) for n in wanted if "step" not in n.attributes}
-    return {node.stage: (found | curves)[node.stage] for node in wanted}
+    return Run(graph, recorded, training, dtype, disturbance or {}).stages()
 
 
-def _asks(wanted: Iterable[Node], of: str) -> bool:
-    return any(node.attributes["of"] == of for node in wanted)
+@dataclass(frozen=True)
+class Step:
+    """One step: its number, its rows of the lists, the loss before its update, the gradients, the state after it."""
+
+    number: int
+    rows: Rows
+    loss: np.ndarray
+    gradients: Values
+    state: State
+
+    def told(self, of: str) -> np.ndarray:
+        """What a stage after this step holds."""
+        return self.loss if of == "loss" else self.state.told(of)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Many steps, not yet made.
+
+    Attributes:
+        graph: the stages; `weight/NAME` is a parameter, `grad/NAME` its gradient, `loss` the loss.
+        recorded: the entries: weights, lists of patches, the order of the batches where the graph has one.
+        training: number, rates and form of the steps.
+        dtype: what all is computed in.
+        disturbance: by the gradient's stage, what is added to the gradients of every step.
+        update: how a step changes weights and velocities.
+        choice: the rows of each step; None for those of the graph's order, or without one batch (k - 1) mod batches of
+            the list at step k, an incomplete last batch dropped.
+        instead: by stage, what is computed in place of its operation.
+    """
+
+    graph: Graph
+    recorded: Values
+    training: Training
+    dtype: DTypeLike = np.float64
+    disturbance: Values = field(default_factory=dict)
+    update: Update = momentum
+    choice: Choice | None = None
+    instead: Mapping[str, Computation] = field(default_factory=dict)
+
+    def steps(self) -> Iterator[Step]:
+        """The steps one by one.
+
+        Raises:
+            ParityError: the order, or the symmetries, are not those of so many steps.
+        """
+        network, gradients = self.network(["loss", *parameters(self.graph).values()]), parameters(self.graph)
+        choice = self.choice or _told_choice(_order(self.graph, self.recorded, self.training))
+        state = State.start({name: self.recorded[name].astype(self.dtype) for name in gradients})
+        for number in range(1, self.training.steps + 1):
+            rows = choice(number, state.weight)
+            values = network.run(state.weight, rows, _symmetries(network, self.training, number))
+            of_step = {name: self._disturbed(stage, values[stage]) for name, stage in gradients.items()}
+            state = self.update(state, of_step, self.training, number)
+            yield Step(number, rows, np.asarray(values["loss"]), of_step, state)
+            if number in self.training.restarts:
+                state = State.start(state.weight)
+
+    def stages(self) -> dict[str, np.ndarray]:
+        """All `trajectory` stages after all steps; ParityError as in `steps`."""
+        wanted = [node for node in self.graph if node.operation == "trajectory"]
+        curves = [node for node in wanted if "step" not in node.attributes]
+        tracked = Curves(self, validates=any(node.attributes["of"] == "validation" for node in curves))
+        found: dict[str, np.ndarray] = {}
+        for step in self.steps():
+            tracked.add(step)
+            of_step = [node for node in wanted if node.attributes.get("step") == step.number]
+            found |= {node.stage: step.told(str(node.attributes["of"])) for node in of_step}
+        found |= {node.stage: np.array(tracked.losses[node.attributes["of"]], self.dtype) for node in curves}
+        return {node.stage: found[node.stage] for node in wanted}
+
+    def network(self, stages: Iterable[str]) -> "Network":
+        """The part of the graph that leads to some stages."""
+        return Network(self, stages)
+
+    def _disturbed(self, stage: str, gradient: np.ndarray) -> np.ndarray:
+        return gradient + self.disturbance[stage] if stage in self.disturbance else gradient
+
+
+class Curves:
+    """Losses of a run, step by step: of each batch (`loss`), and at each epoch's end of training and validation."""
+
+    def __init__(self, run: Run, *, validates: bool) -> None:
+        self._epoch = run.training.batches
+        self._validation = _Validation(run) if validates else None
+        self._sizes: list[int] = []
+        self.losses: dict[str, list[float]] = {"loss": [], "epochs": [], "validation": []}
+
+    def add(self, step: Step) -> None:
+        """The step's loss, and where an epoch ends with it, the epoch's."""
+        self.losses["loss"].append(float(step.loss))
+        self._sizes.append(len(step.rows))
+        if step.number % self._epoch == 0:
+            self.losses["epochs"].append(_mean(self.losses["loss"][-self._epoch :], self._sizes[-self._epoch :]))
+            if self._validation is not None:
+                self.losses["validation"].append(self._validation.loss(step.state.weight))
+
+
+def _told_choice(order: Int[np.ndarray, "step batch_size"]) -> Choice:
+    """The rows of an order, in which -1 stands for none."""
+    return lambda step, _: order[step - 1][order[step - 1] >= 0]
 
 
 def _mean(losses: Sequence[float], sizes: Sequence[int] | np.ndarray) -> float:
@@ -96,7 +176,7 @@ def _order(graph: Graph, recorded: Values, training: Training) -> Int[np.ndarray
     return order
 
 
-def _symmetries(network: "_Network", training: Training, step: int) -> Sequence[int]:
+def _symmetries(network: "Network", training: Training, step: int) -> Sequence[int]:
     """How each patch of the step is turned; empty where none is."""
     if all(node.operation == "rows" for node in network.batches):
         return ()
@@ -108,15 +188,15 @@ def _symmetries(network: "_Network", training: Training, step: int) -> Sequence[
     return training.symmetries[step - 1]
 
 
-class _Network:
-    """The part of a graph that leads from a batch to some stages."""
+class Network:
+    """The part of a run's graph that leads from a batch to some stages."""
 
-    def __init__(self, graph: Graph, stages: Iterable[str], recorded: Values, dtype: DTypeLike) -> None:
-        self._recorded, self._dtype = recorded, dtype
+    def __init__(self, of: Run, stages: Iterable[str]) -> None:
+        self._of = of
         self.nodes: list[Node] = []
         self.batches: list[Node] = []
         needed = set(stages)
-        for node in reversed(graph.nodes):
+        for node in reversed(of.graph.nodes):
             if node.stage not in needed or node.stage.startswith("weight/"):
                 continue
             if node.operation in BATCHES:
@@ -129,23 +209,31 @@ class _Network:
         self, weight: Values, rows: Rows, symmetries: Sequence[int] = (), lists: Mapping[str, str] | None = None
     ) -> dict[str, np.ndarray]:
         """The stages with these weights, of the patches in these rows of the lists, or of others in their place."""
-        given = dict(weight) | {n.stage: self._recorded[n.stage] for n in self.nodes if n.operation in SHARED}
+        recorded, instead = self._of.recorded, self._of.instead
+        values = dict(weight) | {n.stage: recorded[n.stage] for n in self.nodes if n.operation in SHARED}
         for node in self.batches:
-            patches = self._recorded[(lists or {}).get(node.inputs[0], node.inputs[0])][rows]
+            patches = recorded[(lists or {}).get(node.inputs[0], node.inputs[0])][rows]
             if symmetries:
                 patches = np.stack([transformed(*pair) for pair in zip(patches, symmetries, strict=True)])
-            given[node.stage] = patches
-        return evaluate(self.nodes, given, self._dtype)
+            values[node.stage] = patches
+        if not instead:
+            return evaluate(self.nodes, values, self._of.dtype)
+        for node in (*self.batches, *self.nodes):
+            if node.stage in instead:
+                values[node.stage] = instead[node.stage](node, values).astype(self._of.dtype, copy=False)
+            elif node not in self.batches:
+                values |= evaluate([node], values, self._of.dtype)
+        return values
 
 
 class _Validation:
     """The loss over the validation patches, batch by batch; incomplete ones only where training keeps them."""
 
-    def __init__(self, graph: Graph, recorded: Values, training: Training, dtype: DTypeLike) -> None:
-        self._network = _Network(graph, ["loss"], recorded, dtype)
-        self._count = len(recorded[VALIDATION["patches/raw"]])
-        self._size = training.batch_size
-        self._keeps = any(node.operation in ORDERS and node.attributes.get("keep") for node in graph)
+    def __init__(self, run: Run) -> None:
+        self._network = run.network(["loss"])
+        self._count = len(run.recorded[VALIDATION["patches/raw"]])
+        self._size = run.training.batch_size
+        self._keeps = any(node.operation in ORDERS and node.attributes.get("keep") for node in run.graph)
 
     def _batches(self) -> Iterator[Rows]:
         stop = self._count if self._keeps else self._count - self._count % self._size
@@ -159,38 +247,3 @@ class _Validation:
             raise ParityError(f"{self._count} validation patches make no batch of {self._size}, but a loss is told")
         losses = [float(self._network.run(weight, rows, lists=VALIDATION)["loss"]) for rows in batches]
         return _mean(losses, [len(rows) for rows in batches])
-
-
-class _State:
-    """Weights and velocities, by the weight's stage."""
-
-    def __init__(
-        self, graph: Graph, recorded: Values, training: Training, dtype: DTypeLike, disturbance: Values
-    ) -> None:
-        self._gradients, self._training, self._disturbance = parameters(graph), training, disturbance
-        self.weight = {name: recorded[name].astype(dtype) for name in self._gradients}
-        self._velocity = {name: np.zeros_like(value) for name, value in self.weight.items()}
-
-    def update(self, values: Values, step: int) -> None:
-        """One step by these gradients."""
-        rate, momentum = self._training.rate(step), self._training.momentum
-        for name, stage in self._gradients.items():
-            gradient = values[stage] + self._disturbance[stage] if stage in self._disturbance else values[stage]
-            if self._training.momentum_form == "lasagne":
-                self._velocity[name] = momentum * self._velocity[name] - rate * gradient
-                self.weight[name] = self.weight[name] + self._velocity[name]
-            else:
-                self._velocity[name] = momentum * self._velocity[name] + gradient
-                self.weight[name] = self.weight[name] - rate * self._velocity[name]
-
-    def told(self, node: Node, values: Values) -> np.ndarray:
-        """What a stage after this step holds."""
-        kind, _, name = str(node.attributes["of"]).partition("/")
-        if kind == "loss":
-            return np.asarray(values["loss"])
-        return (self._velocity if kind == "velocity" else self.weight)[f"weight/{name}"]
-
-    def end(self, step: int) -> None:
-        """Let the velocities go where the step ends with a restart."""
-        if step in self._training.restarts:
-            self._velocity = {name: np.zeros_like(value) for name, value in self._velocity.items()}
