@@ -165,7 +165,7 @@ def winners(
         return np.asarray(seen == seen.max(axis=(4, 5), keepdims=True))
     flat = seen.reshape(*seen.shape[:4], -1)
     first = flat.argmax(axis=-1)[..., None] == np.arange(flat.shape[-1])
-    return first.reshape(seen.shape)
+    return np.asarray(first.reshape(seen.shape))
 
 
 def scattered(shares: Windows, shape: Sequence[int], stride: Size) -> Images:

@@ -1,4 +1,4 @@
-"""What dense layers, pools and softmax may err by holds for float32 runs, is not loose, and no planted mistake is within it."""
+"""Bounds of dense layers, pools and softmax hold for float32 runs, are not loose, and let no planted mistake pass."""
 
 import math
 from collections.abc import Callable

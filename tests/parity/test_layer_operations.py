@@ -62,9 +62,9 @@ def pool(request: pytest.FixtureRequest) -> Pool:
     images = np.random.default_rng(shape).permutation(np.prod(shape)).reshape(shape) / 4096
     rows, cols = (list(starts(shape[2 + a], size[a], stride[a], ignore_border)) for a in (0, 1))
     pixels = {
-        (y, x): [(r, c) for r in range(row, min(row + size[0], shape[2])) for c in range(col, min(col + size[1], shape[3]))]
+        (y, x): [*product(range(row, min(row + size[0], shape[2])), range(col, min(col + size[1], shape[3])))]
         for (y, row), (x, col) in product(enumerate(rows), enumerate(cols))
-    }  # fmt: skip
+    }
     return images, {"size": size, "stride": stride, "ignore_border": ignore_border}, pixels
 
 
