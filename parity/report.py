@@ -69,7 +69,7 @@ def _number(share: float | None) -> float | str | None:
 
 def write_json(path: Path, comparison: Comparison) -> None:
     """Write the summary; the file appears whole or not at all."""
-    _write_text(path, json.dumps(summary(comparison), indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(summary(comparison), indent=2, allow_nan=False) + "\n")
 
 
 def write_junit(path: Path, comparisons: Mapping[str, Comparison]) -> None:
@@ -83,7 +83,7 @@ def write_junit(path: Path, comparisons: Mapping[str, Comparison]) -> None:
             case = ElementTree.SubElement(suite, "testcase", classname=name, name=finding.id)
             if finding.verdict is not Verdict.PASS:
                 ElementTree.SubElement(case, "failure", type=finding.verdict.value, message=finding.message)
-    _write_text(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
+    write_text(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
 def write_docket(folder: Path, docket: Docket, *, witness: str) -> None:
@@ -96,8 +96,8 @@ def write_docket(folder: Path, docket: Docket, *, witness: str) -> None:
         "unproven": {id: verdict.value for id, verdict in docket.unproven.items()},
         "comparisons": {name: summary(comparison) for name, comparison in docket.comparisons.items()},
     }
-    _write_text(folder / "parity.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
-    _write_text(folder / "summary.json", json.dumps(_docket_summary(docket, witness), indent=1) + "\n")
+    write_text(folder / "parity.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "summary.json", json.dumps(_docket_summary(docket, witness), indent=1) + "\n")
     write_junit(folder / "junit.xml", docket.comparisons)
 
 
@@ -131,7 +131,7 @@ def _docket_summary(docket: Docket, witness: str) -> dict[str, Any]:
     }
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write beside, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
