@@ -1,8 +1,8 @@
 """Blame follows the graph: of all that fails, the stages whose failure nothing before them explains.
 
 A stage that fails on inputs that are told (what is given, the legacy's inputs, its own) made its own mistake. One that
-fails only because it ran on, or that is NaN, or of another shape, is to blame unless something fails that it was computed
-from. Two independent mistakes give two stages to blame; what follows from them gives none.
+fails only because it ran on, or that is NaN, or of another shape, is to blame unless something that it was computed
+from fails. Two independent mistakes give two stages to blame; what follows from them gives none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
