@@ -1,0 +1,77 @@
+// What stands beside the comparison: diagnosis, all cases, ledger, zoo, gate, versions.
+function casesTable(cases, shown, show) {
+  const rows = cases.map((row) => {
+    const name = shown.includes(row.name) ? on(el("button", { type: "button", class: "plain mono" }, row.name), "click", () => show(row.name)) : el("span", { class: "mono" }, row.name);
+    return [name, verdictWord(row.verdict), count(row.tensors), count(row.numbers), told(row.share), row.first_bad || row.nearest || ""];
+  });
+  const made = table("All cases", ["case", "verdict", "tensors", "numbers", "largest share", "first bad, or nearest to its bound"], rows, [2, 3, 4]);
+  made.classList.add("tall");
+  return made;
+}
+
+function diagnosis(cases) {
+  return Object.entries(cases).map(([name, found]) => {
+    const said = found.explanations.length ? `${count(found.tried)} known mistakes and pairs of them were tried.` : "No stage is to blame by itself: there was nothing to try.";
+    return el("div", {}, el("h3", { class: "mono" }, name), el("p", { class: "muted" }, said), el("ul", { class: "entries" }, found.explanations.map(explanation)));
+  });
+}
+
+function explanation(one) {
+  const known = one.candidates.map((candidate) => el("li", {}, candidate.mistakes.map((mistake) => mistake.told).join(" and "), " ",
+    el("code", {}, candidate.mistakes.map((mistake) => mistake.name).join(" + ")), `: with it the error is ${told(candidate.share)} of the bound`));
+  const sure = !known.length ? "Not known" : one.certain ? "Certain: no other known mistake explains it" : "Not certain: these cannot be told apart on these inputs";
+  return el("li", {}, el("h3", { class: "mono" }, one.stage), el("p", {}, `${sure}. As recorded the error is ${told(one.share_before)} x its bound.`),
+    known.length ? el("ul", {}, known) : el("p", { class: "muted" }, one.sentence));
+}
+
+function ledgerList(entries) {
+  const shown = entries.map((entry) => el("li", {}, el("h3", {}, entry.title),
+    el("div", { class: "sides" }, el("p", {}, el("b", {}, "original"), entry.original), el("p", {}, el("b", {}, "port"), entry.port)),
+    el("p", { class: "muted" }, entry.reason, " Switch ", el("code", {}, `${entry.switch}: ${entry.as_original}, ${entry.own}`), "; first seen at ", el("code", {}, entry.stage), ".")));
+  return [el("p", {}, `${entries.length} intended differences, each with a switch that makes the port do as the original and two runs that prove it.`),
+    el("details", {}, el("summary", {}, "All entries"), el("ul", { class: "entries" }, shown))];
+}
+
+function facts(pairs) {
+  return el("dl", { class: "facts" }, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+
+function zoo(found) {
+  const all = found.mutations || [];
+  const of = (test) => `${all.filter(test).length} of ${all.length}`;
+  const sound = found.sound || {};
+  const parts = [facts([["caught", of((m) => m.caught)], ["at the right stage", of((m) => m.right_stage)],
+    ["false alarms", `${sound.alarms ?? "?"} in ${count(sound.comparisons ?? 0)}`]])];
+  const rows = all.map((m) => [el("span", { class: "mono" }, m.id), m.title, verdictOf(m.caught, "caught", "survived"), el("code", {}, m.stage || ""), told(m.share)]);
+  const tall = table("The zoo", ["mistake", "what the wrong port does", "judged", "at", "x bound"], rows, [4]);
+  tall.classList.add("tall");
+  parts.push(el("details", {}, el("summary", {}, "Every mistake"), tall));
+  if ((found.doses || []).length) {
+    const doses = found.doses.map((d) => [d.title, told(d.smallest_caught), told(d.largest_missed), d.unit || "", el("code", {}, d.stage || "")]);
+    parts.push(el("details", {}, el("summary", {}, "The smallest doses that are still caught"), table("Doses", ["mistake", "smallest caught", "largest missed", "unit", "at"], doses, [1, 2])));
+  }
+  return parts;
+}
+
+function verdictOf(good, yes, no) {
+  return el("span", { class: `word ${good ? "PASS" : "FAIL"}` }, mark(good ? "PASS" : "FAIL"), " ", good ? yes : no);
+}
+
+const GATED = { held: "PASS", FAILED: "FAIL", "not gated": "NOT COMPARED" };
+function gate(found) {
+  const rows = (found.rows || []).map((row) => [row.id, String(row.value), String(row.measured), el("span", { class: `word ${kind(GATED[row.verdict] || "FAIL")}` }, mark(GATED[row.verdict] || "FAIL"), " ", row.verdict)]);
+  const tall = table("The gate", ["what", "expected", "the port", "verdict"], rows);
+  tall.classList.add("tall");
+  return [facts([["held", count(found.held)], ["failed", count(found.failed)], ["not gated", count(found.not_gated)]]),
+    el("details", {}, el("summary", {}, "Every number"), tall)];
+}
+
+function versions(exhibit) {
+  const stack = (side) => Object.entries(side.stack || {}).map(([name, version]) => `${name} ${typeof version === "object" ? JSON.stringify(version) : version}`).join(", ");
+  const hash = (text) => el("code", {}, text || "");
+  const line = (name, read) => [name, read(exhibit.legacy), read(exhibit.port)];
+  return table("Versions and hashes", ["", "original", "port"], [
+    line("witness", (side) => side.witness || side.side || ""), line("stack", stack), line("dtype", (side) => side.dtype || ""),
+    line("trace, sha256", (side) => hash(side.sha256)), line("code, sha256", (side) => hash(side.code_sha256)), line("request, sha256", (side) => hash(side.request_sha256)),
+  ]);
+}
