@@ -1,6 +1,7 @@
 """What the gate asks, and the table it ends with: one test a number, a gain, a recorded accuracy."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +12,19 @@ from gate_tests.chosen import chosen, held_claims, trained
 from gate_tests.claims import gains
 from gate_tests.record_files import ablated, recorded
 from gate_tests.trainings import Trainings, cores
-from gate_tests.verdicts import Verdicts, table
+from gate_tests.verdicts import Verdicts, table, write_json
 from parity_tests import paper
 from parity_tests.measured import CHECKS
 
 VERDICTS = pytest.StashKey[Verdicts]()
 TRAININGS = pytest.StashKey[Trainings]()
 ASKED = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say where the verdicts go."""
+    group = parser.getgroup("gate")
+    group.addoption("--gate-report", type=Path, default=Path("reports/gate"), help="folder of gate.json")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -101,6 +108,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("the gate")
     for text in table(verdicts.lines):
         terminalreporter.write_line(text)
+    write_json(config.getoption("--gate-report") / "gate.json", verdicts)
     errors = len(terminalreporter.stats.get("error", []))
     terminalreporter.write_line(verdicts.closing(config.stash.get(ASKED, 0), errors))
 

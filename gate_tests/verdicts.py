@@ -1,8 +1,10 @@
 """A verdict is a line of the gate's table: what was asked, what was expected, what the port said, and how it ended."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 HELD, FAILED, NOT_GATED = "held", "FAILED", "not gated"
@@ -51,6 +53,18 @@ class Verdicts:
         amiss = ", ".join(f"{number} {what}" for what, number in found.items() if number)
         ending = amiss or ("all hold" if asked else "nothing was held")
         return f"gate: {asked} gated, {ending}; {self.count(NOT_GATED)} not gated, each with its reason"
+
+
+def write_json(path: Path, verdicts: Verdicts) -> None:
+    """Write every line, and how many ended how, for the report's page."""
+    counts = {"held": HELD, "failed": FAILED, "not_gated": NOT_GATED}
+    rows = [
+        {"id": line.what, "value": _word(line.expected), "measured": _word(line.actual), "verdict": line.verdict}
+        for line in verdicts.lines
+    ]
+    content = {**{name: verdicts.count(verdict) for name, verdict in counts.items()}, "rows": rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def table(lines: Iterable[Line]) -> list[str]:
