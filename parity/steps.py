@@ -23,6 +23,8 @@ Choice = Callable[[int, Values], Rows]
 """The rows of the lists that a step uses, from its number and the weights before it."""
 Computation = Callable[[Node, Values], np.ndarray]
 """A stage from the values of its inputs."""
+Mean = Callable[[Sequence[float], Sequence[int]], float]
+"""One loss of many batches, from each one's loss and size."""
 
 ORDERS = ("batch_order", "reshuffled")
 """Operations whose result tells the rows of each step."""
@@ -70,6 +72,11 @@ class Step:
         return self.loss if of == "loss" else self.state.told(of)
 
 
+def over_patches(losses: Sequence[float], sizes: Sequence[int]) -> float:
+    """The mean over all patches of batches with these losses."""
+    return float(np.average(losses, weights=sizes))
+
+
 @dataclass(frozen=True)
 class Run:
     """Many steps, not yet made.
@@ -84,6 +91,9 @@ class Run:
         choice: the rows of each step; None for those of the graph's order, or without one batch (k - 1) mod batches of
             the list at step k, an incomplete last batch dropped.
         instead: by stage, what is computed in place of its operation.
+        seen: what is done to each step before it is told, in order.
+        mean: how the losses of an epoch's batches become one.
+        keeps: whether validation keeps an incomplete last batch; None for as training does.
     """
 
     graph: Graph
@@ -94,6 +104,9 @@ class Run:
     update: Update = momentum
     choice: Choice | None = None
     instead: Mapping[str, Computation] = field(default_factory=dict)
+    seen: tuple[Callable[["Run", Step], Step], ...] = ()
+    mean: Mean = over_patches
+    keeps: bool | None = None
 
     def steps(self) -> Iterator[Step]:
         """The steps one by one.
@@ -109,7 +122,10 @@ class Run:
             values = network.run(state.weight, rows, _symmetries(network, self.training, number))
             of_step = {name: self._disturbed(stage, values[stage]) for name, stage in gradients.items()}
             state = self.update(state, of_step, self.training, number)
-            yield Step(number, rows, np.asarray(values["loss"]), of_step, state)
+            step = Step(number, rows, np.asarray(values["loss"]), of_step, state)
+            for change in self.seen:
+                step = change(self, step)
+            yield step
             if number in self.training.restarts:
                 state = State.start(state.weight)
 
@@ -117,7 +133,7 @@ class Run:
         """All `trajectory` stages after all steps; ParityError as in `steps`."""
         wanted = [node for node in self.graph if node.operation == "trajectory"]
         curves = [node for node in wanted if "step" not in node.attributes]
-        tracked = Curves(self, validates=any(node.attributes["of"] == "validation" for node in curves))
+        tracked = Curves(self)
         found: dict[str, np.ndarray] = {}
         for step in self.steps():
             tracked.add(step)
@@ -137,8 +153,9 @@ class Run:
 class Curves:
     """Losses of a run, step by step: of each batch (`loss`), and at each epoch's end of training and validation."""
 
-    def __init__(self, run: Run, *, validates: bool) -> None:
-        self._epoch = run.training.batches
+    def __init__(self, run: Run) -> None:
+        self._epoch, self._mean = run.training.batches, run.mean
+        validates = any(node.operation == "trajectory" and node.attributes["of"] == "validation" for node in run.graph)
         self._validation = _Validation(run) if validates else None
         self._sizes: list[int] = []
         self.losses: dict[str, list[float]] = {"loss": [], "epochs": [], "validation": []}
@@ -148,7 +165,7 @@ class Curves:
         self.losses["loss"].append(float(step.loss))
         self._sizes.append(len(step.rows))
         if step.number % self._epoch == 0:
-            self.losses["epochs"].append(_mean(self.losses["loss"][-self._epoch :], self._sizes[-self._epoch :]))
+            self.losses["epochs"].append(self._mean(self.losses["loss"][-self._epoch :], self._sizes[-self._epoch :]))
             if self._validation is not None:
                 self.losses["validation"].append(self._validation.loss(step.state.weight))
 
@@ -156,11 +173,6 @@ class Curves:
 def _told_choice(order: Int[np.ndarray, "step batch_size"]) -> Choice:
     """The rows of an order, in which -1 stands for none."""
     return lambda step, _: order[step - 1][order[step - 1] >= 0]
-
-
-def _mean(losses: Sequence[float], sizes: Sequence[int] | np.ndarray) -> float:
-    """The mean over all patches of batches with these losses."""
-    return float(np.average(losses, weights=sizes))
 
 
 def _order(graph: Graph, recorded: Values, training: Training) -> Int[np.ndarray, "step batch_size"]:
@@ -233,7 +245,9 @@ class _Validation:
         self._network = run.network(["loss"])
         self._count = len(run.recorded[VALIDATION["patches/raw"]])
         self._size = run.training.batch_size
-        self._keeps = any(node.operation in ORDERS and node.attributes.get("keep") for node in run.graph)
+        told = any(node.operation in ORDERS and node.attributes.get("keep") for node in run.graph)
+        self._keeps = told if run.keeps is None else run.keeps
+        self._mean = run.mean
 
     def _batches(self) -> Iterator[Rows]:
         stop = self._count if self._keeps else self._count - self._count % self._size
@@ -246,4 +260,4 @@ class _Validation:
         if not batches:
             raise ParityError(f"{self._count} validation patches make no batch of {self._size}, but a loss is told")
         losses = [float(self._network.run(weight, rows, lists=VALIDATION)["loss"]) for rows in batches]
-        return _mean(losses, [len(rows) for rows in batches])
+        return self._mean(losses, [len(rows) for rows in batches])

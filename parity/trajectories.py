@@ -14,6 +14,7 @@ its own, whose gradients err by a sixth of their bound (one standard deviation),
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
         return
     groups: dict[str, list[Node]] = {}
     for node in nodes:
-        groups.setdefault(_group(node), []).append(node)
+        groups.setdefault(group(node), []).append(node)
         yield _sound(node.stage, legacy[node.stage], port[node.stage])
     for name, members in groups.items():
         yield rounded.finding(name, members, port)
@@ -83,7 +84,7 @@ def _sound(stage: str, expected: np.ndarray, actual: np.ndarray) -> Finding:
     return Finding(stage, Check.TRAJECTORY, verdict, finding.message, None, finding.elements)
 
 
-def _group(node: Node) -> str:
+def group(node: Node) -> str:
     """The batches' losses together; the means of losses each alone; else the velocities, or the weights, of a step."""
     of = str(node.attributes["of"])
     if of == "loss":
@@ -146,28 +147,32 @@ class _Rounded:
 
     def one_rounding(self, node: Node) -> np.ndarray:
         """What one rounding explains, per element of a stage."""
-        kind, _, parameter = str(node.attributes["of"]).partition("/")
-        truth = np.abs(self._truth[node.stage])
-        match kind:
-            case "loss":
-                return np.broadcast_to(self._errors["loss"], truth.shape)
-            case "epochs" | "validation":  # a mean of losses, and its own sum
-                return np.asarray(self._errors["loss"] + self._round_off(self._training.batches) * truth)
-            case "velocity":
-                kept = 1 / (1 - self._training.momentum)
-                return np.asarray(self._velocity_rate * kept * self._errors[f"grad/{parameter}"])
-            case _:
-                summed = self._round_off(node.attributes["step"]) * truth
-                return np.asarray(summed + self._training.largest_rate * self._errors[f"grad/{parameter}"])
+        return one_rounding(node, self._truth[node.stage], self._errors, self._training, self._legacy.dtype)
 
-    def _round_off(self, terms: int) -> float:
-        """What a sum of so many terms may err by, relative to it."""
-        return bounds.sum_factor(terms) * bounds.unit_roundoff(self._legacy.dtype)
 
-    @property
-    def _velocity_rate(self) -> float:
-        """What a velocity holds of each gradient, by the form of momentum."""
-        return self._training.largest_rate if self._training.momentum_form == "lasagne" else 1.0
+def one_rounding(node: Node, truth: np.ndarray, errors: Values, training: Training, dtype: np.dtype[Any]) -> np.ndarray:
+    """What one rounding explains, per element of a stage after training steps.
+
+    Args:
+        node: the stage.
+        truth: its value in float64.
+        errors: what the loss and the first step's gradients may err by, by stage.
+        training: the steps.
+        dtype: the trace's.
+    """
+    kind, _, parameter = str(node.attributes["of"]).partition("/")
+    u, rate = bounds.unit_roundoff(dtype), training.largest_rate
+    match kind:
+        case "loss":
+            return np.broadcast_to(errors["loss"], truth.shape)
+        case "epochs" | "validation":  # a mean of losses, and its own sum
+            return np.asarray(errors["loss"] + bounds.sum_factor(training.batches) * u * np.abs(truth))
+        case "velocity":  # what it holds of each gradient, by the form of momentum
+            held = (rate if training.momentum_form == "lasagne" else 1.0) / (1 - training.momentum)
+            return np.asarray(held * errors[f"grad/{parameter}"])
+        case _:
+            summed = bounds.sum_factor(node.attributes["step"]) * u * np.abs(truth)
+            return np.asarray(summed + rate * errors[f"grad/{parameter}"])
 
 
 def _verdict(share: float, allowed_below_size: bool) -> Verdict:
