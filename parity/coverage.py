@@ -1,9 +1,10 @@
-"""Which branches of its operations a probe reached: a branch never reached proves nothing."""
+"""Which branches and bands a probe reached: a branch never reached, a band like another, proves nothing."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+from parity.coverage_bands import BANDS, CONVOLUTIONS, bands, kernels, separating
 from parity.data_operations import covered_pixels, patch_grid
 from parity.findings import Check, Finding, Verdict
 from parity.graph import Node
@@ -11,6 +12,8 @@ from parity.steps import VALIDATION
 from parity.trace import Record
 
 Branches = Mapping[str, int]
+IMAGES = 4
+"""The axes of a list of images: patch, channel, row, col."""
 
 
 def branches(trace: Record) -> dict[str, dict[str, int]]:
@@ -18,9 +21,12 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
 
     A rectifier has negative and positive pre-activations; its gradient also those exactly 0 that a gradient reaches;
     the absolute error falls on either side of 0 or, where its gradient is used, is a tie; a patch is kept or refused by
-    one mask alone; a mask leaves pixels out; a patch list may leave an incomplete last batch.
+    one mask alone; a mask leaves pixels out; a patch list may leave an incomplete last batch. Besides these there are
+    the mistakes in bands, kernels and biases that the probe would show (`parity.coverage_bands`), and, where a list has
+    any, the images built to separate hypotheses. What is empty proves nothing anyway, and is left out here.
     """
     differentiated = {node.inputs for node in trace.graph if node.operation == "mean_absolute_error_gradient"}
+    parameters = {name for node in trace.graph if node.operation in CONVOLUTIONS for name in node.inputs[1:]}
     found: dict[str, dict[str, int]] = {}
     for node in trace.graph:
         inputs = [trace[name] for name in node.inputs]
@@ -39,7 +45,11 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
             case "masked":
                 kept = int((inputs[1] != 0).sum())
                 found[node.stage] = {"kept": kept, "left out": inputs[1].size - kept}
-    return found | _batches(trace)
+            case "given" if node.stage not in parameters and trace[node.stage].ndim == IMAGES:
+                found[node.stage] = separating(trace[node.stage])
+            case operation if operation in (*BANDS, *CONVOLUTIONS) and trace[node.stage].size:
+                found[node.stage] = bands(node, trace) | kernels(node, trace)
+    return {stage: counts for stage, counts in found.items() if counts} | _batches(trace)
 
 
 def _refusals(node: Node, masks: list[np.ndarray]) -> dict[str, int]:

@@ -90,9 +90,10 @@ def test_training_has_a_remainder_and_a_second_pass(patches: int, steps: int, ex
 
 
 def test_each_branching_stage_of_the_network_is_told(pair: Pair) -> None:
-    """The two-layer network has one rectifier, its gradient, a loss and a training; the probe reaches all branches."""
+    """Two bands, two convolutions, a rectifier, its gradient, a loss, a training; the probe reaches all of it."""
     found = branches(read_trace(pair.write()[0]))
-    assert list(found) == ["conv1/out", "loss", "grad/conv1/pre", "loss/curve"]
+    stages = ["batch/selected", "conv1/pre", "conv1/out", "conv2/pre", "loss", "grad/conv1/pre", "loss/curve"]
+    assert list(found) == stages
     assert all(count > 0 for counts in found.values() for count in counts.values())
 
 
