@@ -1,23 +1,27 @@
 """A known mistake is a change of how a stage is computed: the reference, so changed, gives what a wrong port records.
 
-A `Call` is a stage's computation before it is done; a `Mistake` turns one call into another, so that two mistakes at one
-stage are one after the other. What the port recorded is held against the outcome with the bound of just that outcome.
+A `Call` is a stage's computation before it is done; a `Mistake` turns one call into another, so that two mistakes at
+one stage are one after the other. What the port recorded is held against the outcome with the bound of just that outcome.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from parity import bounds, reference
-from parity.graph import Node
+from parity.errors import ParityError
+from parity.graph import Graph, Node
 
 Outcome = tuple[np.ndarray, np.ndarray]
 """A result, and what a sound program that meant it may err by, per element."""
 Computation = Callable[["Call"], Outcome]
 Afterwards = Callable[[np.ndarray, np.ndarray], Outcome]
 """What is done to a result and to its bound."""
+
+NOWHERE = Graph(())
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Call:
         values: the inputs by stage, as the port recorded them; of a stage that both sides are given, the legacy's
             value under the stage's own name.
         dtype: the trace's.
+        entry: the dtype of what a sound port records here; a mistake that changes it says so.
+        graph: the stages around it, for what a wrong program may have used in place of an input.
         instead: what is computed in place of the node's operation.
         afterwards: what is done to the result, in order.
     """
@@ -36,6 +42,8 @@ class Call:
     node: Node
     values: Mapping[str, np.ndarray]
     dtype: np.dtype[Any]
+    entry: np.dtype[Any]
+    graph: Graph = NOWHERE
     instead: Computation | None = None
     afterwards: tuple[Afterwards, ...] = ()
 
@@ -50,9 +58,17 @@ class Call:
         Raises:
             ParityError: it cannot be computed from these inputs.
         """
-        result, bound = self._computed() if self.instead is None else self.instead(self)
-        for step in self.afterwards:
-            result, bound = step(result, bound)
+        return self._outcome
+
+    @cached_property
+    def _outcome(self) -> Outcome:
+        try:
+            with np.errstate(all="ignore"):  # a wrong program may overflow, and is only compared
+                result, bound = self._computed() if self.instead is None else self.instead(self)
+                for step in self.afterwards:
+                    result, bound = step(result, bound)
+        except ValueError as error:
+            raise ParityError(f"{self.node.stage}: this mistake cannot be made of these shapes ({error})") from error
         return result, bound
 
     def _computed(self) -> Outcome:
@@ -70,6 +86,10 @@ class Call:
     def telling(self, **attributes: Any) -> "Call":
         """The same call with these attributes in place of the node's."""
         return self.operating(self.node.operation, **attributes)
+
+    def recorded_as(self, entry: np.dtype[Any]) -> "Call":
+        """The same call whose result is written in another dtype."""
+        return replace(self, entry=entry)
 
     def fed(self, position: int, value: np.ndarray) -> "Call":
         """The same call with another value of one input."""
@@ -89,13 +109,20 @@ class Mistake:
         told: it in words, with what was found of it: "channels 4 and 5 exchanged".
         change: what it makes of a sound call.
         dose: how much of it, where that is a number.
+        fitted: how many numbers were chosen so that it fits what is recorded: a dose is one, two channels exchanged are
+            two; 0 for a mistake that has nothing to choose.
+        detail: what is said besides where it shows; mistakes that differ in it alone are one.
     """
 
     name: str
     told: str
     change: Callable[[Call], Call]
     dose: float | None = None
+    fitted: int = 0
+    detail: str = ""
 
 
 Suspects = Callable[[Call, np.ndarray], Iterable[Mistake]]
-"""Given a sound call and what was recorded in its place, the mistakes to try; doses may be fitted to what is recorded."""
+"""Given a call and what was recorded in its place, mistakes to try that exclude each other; doses may be fitted."""
+Suspected = Mapping[str, tuple[Suspects, ...]]
+"""By operation the families of suspects; two mistakes at one stage are of two families, or of one that can be twice."""

@@ -1,0 +1,139 @@
+"""Known mistakes of losses and gradients: squares for magnitudes, sums for means, filters not flipped back."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from parity.bounds import sum_factor, unit_roundoff
+from parity.fitting import factor
+from parity.mistakes import Call, Mistake, Outcome, Suspected
+from parity.mistakes_precision import ANY
+
+Turn = Callable[[np.ndarray], np.ndarray]
+
+
+def other_loss(_call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """Squares, or half of them, in place of magnitudes."""
+    yield Mistake("squared-error", "squared error for absolute error", partial(_of_differences, np.square))
+    yield Mistake("root-of-squared-error", "root of the mean squared error", _rooted)
+
+
+def _of_differences(kind: np.ufunc, call: Call) -> Call:
+    return replace(call, instead=partial(_mean_of, kind))
+
+
+def _mean_of(kind: np.ufunc, call: Call) -> Outcome:
+    prediction, target = (values.astype(np.float64) for values in call.inputs)
+    result = np.asarray(kind(prediction - target).mean())
+    return result, np.asarray(_bound(call, prediction.size + 4) * np.abs(result))
+
+
+def _rooted(call: Call) -> Call:
+    return _of_differences(np.square, call).then(lambda result, bound: (np.sqrt(result), bound / np.sqrt(result)))
+
+
+def other_loss_gradient(_call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """The gradient of squares."""
+    yield Mistake("squared-error", "squared error for absolute error", lambda call: replace(call, instead=_of_squares))
+
+
+def _of_squares(call: Call) -> Outcome:
+    prediction, target = (values.astype(np.float64) for values in call.inputs)
+    result = 2 * (prediction - target) / prediction.size
+    scale = (np.abs(prediction) + np.abs(target)) / prediction.size
+    return result, np.asarray(_bound(call, 4) * scale)
+
+
+def _bound(call: Call, terms: int) -> float:
+    return sum_factor(terms) * unit_roundoff(call.dtype)
+
+
+def other_mean(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """A sum, or a mean over the batch or the pixels alone."""
+    shape = call.inputs[0].shape
+    batch, count = float(shape[0]), float(np.prod(shape))
+    yield Mistake("sum-for-mean", "sum for mean", partial(times, count))
+    if batch not in (1.0, count):
+        yield Mistake("mean-over-batch-only", "mean over the batch only", partial(times, count / batch))
+        yield Mistake("mean-over-pixels-only", "mean over the pixels only", partial(times, batch))
+
+
+def times(by: float, call: Call) -> Call:
+    """The same call with a result so many times as large: one more rounding."""
+    eps = np.finfo(call.dtype).eps
+    return call.then(lambda result, bound: (result * by, np.abs(bound * by) + 2 * eps * np.abs(result * by)))
+
+
+def scaled(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
+    """The whole gradient by a factor."""
+    by = factor(call.outcome()[0], recorded)
+    if by is not None:
+        yield Mistake("gradient-scaled", f"gradient scaled by {by:.7g}", partial(times, by), by, fitted=1)
+
+
+def mean_for_sum(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """The mean of the gradient over batch and pixels, or over the batch, or the pixels, in place of the sum."""
+    batch, _, *sides = call.inputs[0].shape
+    pixels = int(np.prod(sides))
+    for told, count in (("", batch * pixels), (" over the batch", batch), (" over the pixels", pixels)):
+        yield Mistake("bias-gradient-mean", f"mean{told} for the sum", partial(times, 1 / count))
+
+
+def weights_laid_otherwise(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """The gradient of the filters not flipped back, or in one axis only, or transposed."""
+    square = call.outcome()[0].shape[-1] == call.outcome()[0].shape[-2]
+    for name, told, turn in _turns(square):
+        yield Mistake(name, told, partial(_result_turned, turn))
+
+
+def filters_read_otherwise(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """The gradient of the input through filters not flipped back, or in one axis only, or transposed."""
+    W = call.inputs[0]
+    for name, told, turn in _turns(W.shape[-1] == W.shape[-2]):
+        yield Mistake(name, told, partial(_filters_turned, turn))
+
+
+def _turns(square: bool) -> Iterator[tuple[str, str, Turn]]:
+    """How filters may lie wrong in a gradient, besides as they lie in the forward pass."""
+    yield "gradient-filters-not-flipped", "filters not flipped in the gradient", partial(np.flip, axis=(-2, -1))
+    yield (
+        "gradient-filters-flipped-in-rows-only",
+        "filters' columns not flipped in the gradient",
+        partial(np.flip, axis=-1),
+    )
+    yield (
+        "gradient-filters-flipped-in-cols-only",
+        "filters' rows not flipped in the gradient",
+        partial(np.flip, axis=-2),
+    )
+    if square:
+        yield "gradient-filters-transposed", "filters transposed in the gradient", _transposed
+
+
+def _transposed(values: np.ndarray) -> np.ndarray:
+    return np.swapaxes(values, -1, -2)
+
+
+def _result_turned(turn: Turn, call: Call) -> Call:
+    return call.then(lambda result, bound: (turn(result), turn(bound)))
+
+
+def _filters_turned(turn: Turn, call: Call) -> Call:
+    return call.fed(0, turn(call.inputs[0]))
+
+
+LOSS = (other_loss, other_mean, *ANY)
+WEIGHTS = (weights_laid_otherwise, scaled, *ANY)
+INPUT = (filters_read_otherwise, scaled, *ANY)
+SUSPECTS: Suspected = {
+    "mean_absolute_error": LOSS,
+    "mean_absolute_error_gradient": (other_loss_gradient, other_mean, scaled, *ANY),
+    "bias_gradient": (mean_for_sum, scaled, *ANY),
+    "convolution_valid_gradient_weights": WEIGHTS,
+    "correlation_valid_gradient_weights": WEIGHTS,
+    "convolution_valid_gradient_input": INPUT,
+    "correlation_valid_gradient_input": INPUT,
+    "rectify_gradient": (scaled,),
+}
