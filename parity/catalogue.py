@@ -1,20 +1,19 @@
 """The catalogue of known mistakes: by operation the families of suspects, from every module that knows some."""
 
-from collections.abc import Mapping
-
-from parity import mistakes_gradients, mistakes_inputs, mistakes_layers, mistakes_rectifiers
+from parity import mistakes_gradients, mistakes_inputs, mistakes_layers, mistakes_rectifiers, mistakes_scales
 from parity.mistakes import Suspected, Suspects
 
+MODULES = (mistakes_layers, mistakes_rectifiers, mistakes_gradients, mistakes_inputs, mistakes_scales)
 
-def _joined(*modules: Suspected) -> Suspected:
+
+def _joined(*suspected: Suspected) -> Suspected:
+    """The families of an operation from all, each once."""
     found: dict[str, tuple[Suspects, ...]] = {}
-    for suspected in modules:
-        for operation, suspects in suspected.items():
-            found[operation] = (*found.get(operation, ()), *suspects)
+    for one in suspected:
+        for operation, families in one.items():
+            found[operation] = tuple(dict.fromkeys((*found.get(operation, ()), *families)))
     return found
 
 
-CATALOGUE: Mapping[str, tuple[Suspects, ...]] = _joined(
-    mistakes_layers.SUSPECTS, mistakes_rectifiers.SUSPECTS, mistakes_gradients.SUSPECTS, mistakes_inputs.SUSPECTS
-)
+CATALOGUE: Suspected = _joined(*(module.SUSPECTS for module in MODULES))
 """By operation the families of suspects."""

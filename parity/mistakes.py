@@ -1,7 +1,7 @@
 """A known mistake is a change of how a stage is computed: the reference, so changed, gives what a wrong port records.
 
 A `Call` is a stage's computation before it is done; a `Mistake` turns one call into another, so that two mistakes at
-one stage are one after the other. What the port recorded is held against the outcome with the bound of just that outcome.
+one stage are one after the other. What the port recorded is held against the outcome, with the bound of just that one.
 """
 
 from collections.abc import Callable, Iterable, Mapping
