@@ -22,7 +22,12 @@ def blame(findings: Iterable[Finding], graph: Graph) -> tuple[Finding, ...]:
     for finding in findings:
         if finding.verdict is Verdict.FAIL:
             failed.setdefault(_place(finding, graph), []).append(finding)
-    doubts = [found[0] for stage, found in failed.items() if stage not in graph.stages]
+    counted = any(node.stage in failed and node.operation in ORDERS for node in graph)
+    doubts = [
+        found[0]
+        for stage, found in failed.items()
+        if stage not in graph.stages and not (counted and stage == "training")
+    ]  # another order of batches, of another length, is another training
     blamed: list[Finding] = []
     explained: set[str] = set()
     for node, sources in _sources(graph):

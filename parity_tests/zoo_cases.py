@@ -39,6 +39,8 @@ class ZooCase:
     divisor: float = STORED
     training: Mapping[str, Any] = field(default_factory=lambda: SHORT)
     start: Mapping[str, float] | None = None
+    refused: bool = False
+    """Whether a sound port refuses the request."""
 
 
 def _scaled(variant: str = "SOPTIIp", dtype: str = "float64", **rest: Any) -> Case:
@@ -62,8 +64,8 @@ ZOO_CASES: Mapping[str, ZooCase] = {
         scene=CLOUDED,
     ),
     "unsigned": ZooCase(probe=_scaled(), job=PATH, scene=AWKWARD._replace(radar="uint16")),
-    # in row 0, where no patch and no prediction reaches; a sound port refuses it
-    "hole": ZooCase(probe=_scaled(), job=PATH, scene=AWKWARD._replace(hole=(0, 30))),
+    # in row 0, where no patch and no prediction reaches
+    "hole": ZooCase(probe=_scaled(), job=PATH, scene=AWKWARD._replace(hole=(0, 30)), refused=True),
     "restarts": ZooCase(probe=_scaled(), job=replace(PATH, settings={"restarts": [1]})),
 }
 

@@ -46,13 +46,16 @@ def stepping(before: Callable[[nn.Parameter, Group, Group], Any], *, after: bool
 
 def _nesterov(parameter: nn.Parameter, state: Group, group: Group) -> None:
     """A step by what the next velocity would be, not by this one."""
-    ahead = group["momentum"] * state["velocity"] - group["lr"] * _gradient(parameter)
+    ahead = group["momentum"] * state["velocity"] - group["lr"] * gradient_of(parameter)
     parameter.add_(ahead - state["velocity"])
 
 
-def _gradient(parameter: nn.Parameter) -> Tensor:
-    assert parameter.grad is not None
-    return parameter.grad
+def gradient_of(parameter: nn.Parameter) -> Tensor:
+    """What the step is made of."""
+    gradient = parameter.grad
+    if gradient is None:
+        raise ValueError("the parameter has no gradient: it is no part of the network")
+    return gradient
 
 
 def _forgetting(parameter: nn.Parameter, state: Group, group: Group) -> None:
@@ -67,7 +70,7 @@ def _forgetting_biases(parameter: nn.Parameter, state: Group, group: Group) -> N
 def _damped(parameter: nn.Parameter, state: Group, group: Group) -> None:
     """Every gradient but the first counts less, as PyTorch's dampening has it."""
     if state:
-        _gradient(parameter).mul_(0.9)
+        gradient_of(parameter).mul_(0.9)
 
 
 def _rate_outside(parameter: nn.Parameter, state: Group, group: Group) -> None:
@@ -79,7 +82,7 @@ def _rate_outside(parameter: nn.Parameter, state: Group, group: Group) -> None:
 
 def _begun_as_gradient(parameter: nn.Parameter, state: Group, group: Group) -> None:
     """The first velocity is the gradient itself."""
-    state.setdefault("velocity", _gradient(parameter).clone())
+    state.setdefault("velocity", gradient_of(parameter).clone())
 
 
 def _clipped(step: Step, self: LasagneMomentum, closure: Any = None) -> Any:
@@ -87,7 +90,7 @@ def _clipped(step: Step, self: LasagneMomentum, closure: Any = None) -> Any:
     return step(self, closure)
 
 
-def _made_with(**factors: float) -> Plant:
+def made_with(**factors: float) -> Plant:
     """The optimiser is made with settings scaled by these factors."""
 
     def make(original: Callable[..., Optimizer], recipe: Recipe, parameters: Iterable[nn.Parameter]) -> Optimizer:
@@ -188,17 +191,18 @@ _MOMENTUM = (
         "", stepping(_begun_as_gradient),
     ),
     _mutation(
-        "momentum-off", "", "momentum is 0.909 for 0.9", "step/0002/velocity/conv1/W", "", _made_with(momentum=1.01),
+        "momentum-off", "", "momentum is 0.909 for 0.9", "step/0002/velocity/conv1/W", "", made_with(momentum=1.01),
     ),
 )  # fmt: skip
 _RATES = (
     _mutation(
         "learning-rate-times-10", "Z27", "the learning rate is ten times what is asked", "step/0001/velocity/conv1/W",
-        "learning-rate-scaled", _made_with(learning_rate=10.0),
+        "learning-rate-scaled", made_with(learning_rate=10.0),
     ),
+    # in float32 the velocities of a step are judged together
     _mutation(
         "learning-rate-times-10-float32", "Z27", "the learning rate is ten times what is asked, in float32",
-        "step/0001/velocity/conv1/W", "learning-rate-scaled", _made_with(learning_rate=10.0), "float32",
+        "step/0001/velocity", "learning-rate-scaled", made_with(learning_rate=10.0), "float32",
     ),
     _mutation(
         "learning-rate-halved-each-epoch", "Z27", "the learning rate is halved from one epoch to the next",
@@ -217,7 +221,7 @@ _RATES = (
     # decay that is added to the gradient shows in the velocity, which stands before the weight
     _mutation(
         "weight-decay", "Z28", "weights decay through the gradient", "step/0001/velocity/conv1/W", "weight-decay",
-        stepping(lambda p, state, group: _gradient(p).add_(DECAY * p)),
+        stepping(lambda p, state, group: gradient_of(p).add_(DECAY * p)),
     ),
     _mutation(
         "weight-decay-decoupled", "Z28", "weights decay by themselves", "step/0001/weight/conv1/W", "",
@@ -229,7 +233,7 @@ _RATES = (
     ),
     _mutation(
         "gradient-halved", "", "gradients are halved, as if two workers' were averaged",
-        "step/0001/velocity/conv1/W", "", stepping(lambda p, state, group: _gradient(p).mul_(0.5)),
+        "step/0001/velocity/conv1/W", "", stepping(lambda p, state, group: gradient_of(p).mul_(0.5)),
     ),
     _mutation(
         "gradients-added-up", "", "gradients are not set to zero between steps", "step/0002/velocity/conv1/W", "",

@@ -60,6 +60,17 @@ class Trial:
         """Whether the diagnosis is certain of a mistake other than the one that is known to be there."""
         return self.certain and bool(self.known) and self.known not in self.names
 
+    @property
+    def failed(self) -> str:
+        """Why the judge did not do what it should; "" where it did."""
+        if self.raised:
+            return f"it ended with {self.raised}"
+        if not self.caught:
+            return "it survived"
+        if not self.right_stage:
+            return f"{self.stage} is blamed, expected {self.expected_stage}"
+        return f"it is called {self.names[0]} for certain, and is {self.known}" if self.misnamed else ""
+
     def as_json(self) -> dict[str, Any]:
         """The trial as it stands in zoo.json."""
         return {**asdict(self), "right_stage": self.right_stage, "diagnosed": self.diagnosed}
@@ -94,8 +105,7 @@ class Bench:
 
 def sound(bench: Bench, case: str) -> Comparison:
     """The port as it is before a case; keeps the truth for the wrong ones."""
-    legacy = read_trace(bench.legacy(case))
-    np.savez(bench.truth(case), **true_trajectory(legacy))
+    np.savez(bench.truth(case), **true_trajectory(read_trace(bench.legacy(case))))
     return judged(bench, case, f"{case}-sound")[0]
 
 

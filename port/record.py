@@ -69,7 +69,8 @@ def record(
     given = dict(switches or {})
     seeded = _own_shuffle(given.pop("seeded", None))
     recipe = requested_recipe(request, given)
-    tape = Tape(teacher, recipe.filters)
+    # one of another dtype teaches nothing; the judge tells that the two differ
+    tape = Tape(teacher if teacher and teacher.dtype.name == recipe.precision else None, recipe.filters)
     if request.manifest["kind"] == "pipeline":
         training = DataPathRecording(request, recipe, tape, seeded=seeded).run()
     else:

@@ -157,3 +157,15 @@ def test_what_cannot_be_recorded_is_refused(
     """The message names the setting and what it may be."""
     with pytest.raises(error, match=message):
         recorded(switches, **settings)
+
+
+def test_teacher_of_another_dtype_teaches_nothing(recorded: Recorded, tmp_path: Path) -> None:
+    """A run in a precision of its own is recorded whole, without forced values; the judge tells that they differ."""
+    recorded()
+    (tmp_path / "trace.npz").rename(tmp_path / "teacher.npz")
+    for precision, forced in (("float64", True), ("float32", False)):
+        files = [tmp_path / f"{name}.npz" for name in ("request", "trace", "teacher")]
+        record(*files, {"precision": precision})
+        trace = read_trace(tmp_path / "trace.npz")
+        assert bool(trace.forced) is forced
+        assert trace["output"].dtype == precision

@@ -8,7 +8,7 @@ from test_compare import off_by
 from parity.blame import blame, told_by
 from parity.compare import Comparison
 from parity.findings import Check, Finding, Verdict
-from parity.graph import Graph
+from parity.graph import Graph, Node
 
 GRAPH = Graph(NODES)
 
@@ -125,3 +125,11 @@ def test_what_a_stage_tells_is_the_same_after_fewer_steps() -> None:
 def test_graph_of_the_pair_is_whole() -> None:
     """Every part of a program stands in the graph that these tests blame by."""
     assert GRAPH.stages == [node.stage for node in (*GIVEN, *FORWARD, *BACKWARD, *STEPS, *CURVE)]
+
+
+def test_another_order_of_batches_is_blamed_for_another_training() -> None:
+    """The manifest's training counts the steps of the order; alone it is a doubt of its own."""
+    ordered = Graph((*NODES, Node("split/order", "batch_order", (), {"batch_size": 3, "epochs": 1})))
+    training, order = (fails(stage, check=Check.INTEGRITY, elements=0) for stage in ("training", "split/order"))
+    assert [finding.stage for finding in blame([*training, *order], ordered)] == ["split/order"]
+    assert [finding.stage for finding in blame(training, ordered)] == ["training"]

@@ -1,0 +1,183 @@
+"""Run the zoo: `python -m parity_tests.zoo_run [--witness NAME] [--only ID ...] [--report DIR]`.
+
+Exit codes: 0 all caught and blamed at the right stage; 1 a survivor, a wrong stage, a wrong name given as certain or a
+false alarm; 3 no witness that reads rasters.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from datetime import UTC, datetime
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from parity import witness as witnesses
+from parity.errors import WitnessError
+from parity.findings import Verdict
+from parity.witness import Witness
+from parity_tests.doses import CASES, DOSES, smallest_caught
+from parity_tests.mutation import Mutation
+from parity_tests.proceedings import ONE_THREAD, READ_RASTERS
+from parity_tests.zoo import ZOO
+from parity_tests.zoo_cases import ZOO_CASES, make_zoo_request
+from parity_tests.zoo_trial import Bench, Trial, sound, tried
+from port.errors import Sar2NdviError
+
+PROCESSES = 2
+NO_WITNESS = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ask a witness, try every mutation, write zoo.json and say what was found."""
+    asked = _parser().parse_args(arguments)
+    console = Console()
+    chosen = [mutation for mutation in ZOO if not asked.only or mutation.id in asked.only]
+    unknown = sorted(set(asked.only) - {mutation.id for mutation in chosen})
+    if unknown:
+        console.print(f"no mutation {unknown[0]!r}; choose one of {', '.join(mutation.id for mutation in ZOO)}")
+        return 2
+    try:
+        witness = _witness(asked.witness, console)
+    except WitnessError as error:
+        console.print(f"no witness: {error}")
+        return NO_WITNESS
+    console.print(f"witness: {witness.description}")
+    with tempfile.TemporaryDirectory(prefix="sar2ndvi-zoo-") as folder:
+        found = run(witness, Bench(Path(folder)), chosen, console, doses=not asked.only)
+    asked.report.mkdir(parents=True, exist_ok=True)
+    (asked.report / "zoo.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    console.print(f"{closing(found)}; report in {asked.report}")
+    return int(bool(found["alarms"] or found["score"]["failed"]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--witness", default="best", help="best (default), container or interpreter")
+    parser.add_argument("--only", nargs="+", default=[], metavar="ID", help="only these mutations, and no doses")
+    parser.add_argument("--report", type=Path, default=Path("reports/zoo"), help="folder of zoo.json")
+    return parser
+
+
+def _witness(name: str, console: Console) -> Witness:
+    """A live witness that reads rasters.
+
+    Raises:
+        WitnessError: there is none.
+    """
+    witness = witnesses.find(name, say=lambda line: console.print(line, markup=False))
+    if witness.name not in READ_RASTERS:
+        raise WitnessError(f"{witness.name} reads no rasters, which the zoo needs; {'; '.join(witness.reasons)}")
+    return witness
+
+
+def run(
+    witness: Witness, bench: Bench, mutations: Sequence[Mutation], console: Console, *, doses: bool
+) -> dict[str, Any]:
+    """Everything that zoo.json tells."""
+    cases = [name for name in ZOO_CASES if doses or name in {mutation.case for mutation in mutations}]
+    for case in cases:
+        make_zoo_request(case, bench.request(case), bench.directory)
+    console.print(f"the original answers {len(cases)} requests")
+    witness.record([(bench.request(case), bench.legacy(case)) for case in cases])
+    os.environ.update(ONE_THREAD)  # inherited by the pool
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        alarms = [alarm for alarm in pool.map(_alarm, repeat(bench), cases) if alarm]
+        console.print(
+            "\n".join(alarms) or f"the sound port stands before all {len(cases)}; {len(mutations)} wrong ones"
+        )
+        trials = _trials(pool, bench, mutations, console)
+        console.print(table(trials))
+        found = _doses(pool, bench, console) if doses else []
+    return {
+        "witness": witness.description,
+        "date": datetime.now(UTC).date().isoformat(),
+        "mutations": [trial.as_json() for trial in trials],
+        "doses": found,
+        "alarms": alarms,
+        "score": score(trials),
+    }
+
+
+def _alarm(bench: Bench, case: str) -> str:
+    """What the judge holds against a sound port before a case; "" for nothing."""
+    if ZOO_CASES[case].refused:
+        try:
+            sound(bench, case)
+        except Sar2NdviError:
+            return ""
+        return f"{case}: a sound port would refuse it; this one does not"
+    comparison = sound(bench, case)
+    return f"{case}: {comparison.first_bad}" if comparison.verdict is Verdict.FAIL else ""
+
+
+def _trials(pool: Executor, bench: Bench, mutations: Sequence[Mutation], console: Console) -> list[Trial]:
+    """All mutations tried, in their order; those that fail are told as they come."""
+    trials = []
+    for trial in pool.map(_tried, repeat(bench), [mutation.id for mutation in mutations]):
+        trials.append(trial)
+        if trial.failed:
+            console.print(f"{trial.id}: {trial.failed}", markup=False)
+    return trials
+
+
+def _tried(bench: Bench, id: str) -> Trial:
+    return tried(bench, next(mutation for mutation in ZOO if mutation.id == id))
+
+
+def _doses(pool: Executor, bench: Bench, console: Console) -> list[dict[str, Any]]:
+    """Every dose in either dtype."""
+    pairs = [(dose.id, dtype) for dose in DOSES for dtype in CASES]
+    console.print(f"the smallest dose of {len(DOSES)} mistakes is sought, in either dtype")
+    return list(pool.map(_dose, repeat(bench), *zip(*pairs, strict=True)))
+
+
+def _dose(bench: Bench, id: str, dtype: str) -> dict[str, Any]:
+    return smallest_caught(bench, next(dose for dose in DOSES if dose.id == id), dtype)
+
+
+def table(trials: Sequence[Trial]) -> Table:
+    """Every mutation: where it should be seen, where it was, by how much, and what the diagnosis calls it."""
+    shown = Table("mutation", "rows", "stage", "share of bound", "diagnosis", title="the zoo")
+    for trial in trials:
+        stage = trial.stage if trial.right_stage else f"{trial.stage or 'survived'}, expected {trial.expected_stage}"
+        share = "" if trial.share is None else f"{trial.share:.2g}"
+        shown.add_row(trial.id, " ".join(trial.rows), stage, share, "; or ".join(trial.names) or "unknown")
+    return shown
+
+
+def score(trials: Sequence[Trial]) -> dict[str, int]:
+    """How many were caught, at the right stage, and named."""
+    known = [trial for trial in trials if trial.known]
+    return {
+        "mutations": len(trials),
+        "rows": len({row for trial in trials for row in trial.rows}),
+        "caught": sum(trial.caught for trial in trials),
+        "right_stage": sum(trial.right_stage for trial in trials),
+        "known": len(known),
+        "diagnosed": sum(trial.diagnosed for trial in known),
+        "misnamed": sum(trial.misnamed for trial in trials),
+        "failed": sum(bool(trial.failed) for trial in trials),
+    }
+
+
+def closing(found: dict[str, Any]) -> str:
+    """One sentence: how many wrong ports were caught, and blamed where they are wrong."""
+    score = found["score"]
+    return (
+        f"{score['caught']} of {score['mutations']} wrong ports caught, {score['right_stage']} at the right stage, "
+        f"{score['diagnosed']} of {score['known']} named, {score['misnamed']} misnamed, {len(found['alarms'])} false "
+        f"alarms"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
