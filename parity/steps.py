@@ -94,6 +94,7 @@ class Run:
         seen: what is done to each step before it is told, in order.
         mean: how the losses of an epoch's batches become one.
         keeps: whether validation keeps an incomplete last batch; None for as training does.
+        begun: what the first step computed, which runs that begin alike need not compute again.
     """
 
     graph: Graph
@@ -107,6 +108,7 @@ class Run:
     seen: tuple[Callable[["Run", Step], Step], ...] = ()
     mean: Mean = over_patches
     keeps: bool | None = None
+    begun: dict[bytes, Values] = field(default_factory=dict)
 
     def steps(self) -> Iterator[Step]:
         """The steps one by one.
@@ -119,9 +121,12 @@ class Run:
         state = State.start({name: self.recorded[name].astype(self.dtype) for name in gradients})
         for number in range(1, self.training.steps + 1):
             rows = choice(number, state.weight)
-            values = network.run(state.weight, rows, _symmetries(network, self.training, number))
+            turned = _symmetries(network, self.training, number)
+            values = self._known(number, rows) or network.run(state.weight, rows, turned)
             of_step = {name: self._disturbed(stage, values[stage]) for name, stage in gradients.items()}
             state = self.update(state, of_step, self.training, number)
+            if number == 1 and not self.instead:
+                self.begun[rows.tobytes()] = {name: values[name] for name in ("loss", *gradients.values())}
             step = Step(number, rows, np.asarray(values["loss"]), of_step, state)
             for change in self.seen:
                 step = change(self, step)
@@ -145,6 +150,9 @@ class Run:
     def network(self, stages: Iterable[str]) -> "Network":
         """The part of the graph that leads to some stages."""
         return Network(self, stages)
+
+    def _known(self, number: int, rows: Rows) -> Values | None:
+        return self.begun.get(rows.tobytes()) if number == 1 and not self.instead else None
 
     def _disturbed(self, stage: str, gradient: np.ndarray) -> np.ndarray:
         return gradient + self.disturbance[stage] if stage in self.disturbance else gradient
