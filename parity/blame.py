@@ -72,5 +72,6 @@ def _training(graph: Graph) -> list[str]:
 
 def told_by(finding: Finding, graph: Graph) -> str:
     """What a finding is about, the same in a shorter run: of a stage after so many steps what it tells of them."""
-    node = {node.stage: node for node in graph}.get(_place(finding, graph))
-    return str(node.attributes["of"]) if node is not None and node.operation == "trajectory" else finding.stage
+    stage = _place(finding, graph)
+    node = graph[stage] if stage in graph.stages else None
+    return str(node.attributes["of"]) if node is not None and node.operation == "trajectory" else stage

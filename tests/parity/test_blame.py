@@ -122,6 +122,12 @@ def test_what_a_stage_tells_is_the_same_after_fewer_steps() -> None:
     assert [told_by(finding, GRAPH) for finding in found] == ["weight/conv1/W", "weight/conv1/W", "loss", "conv1/pre"]
 
 
+def test_a_doubt_is_about_its_stage_or_the_traces() -> None:
+    """A forced entry is its stage's; a field of the manifest is no stage's."""
+    found = fails("forced/conv1/pre", "request_sha256", check=Check.INTEGRITY, elements=0)
+    assert [told_by(finding, GRAPH) for finding in found] == ["conv1/pre", "request_sha256"]
+
+
 def test_graph_of_the_pair_is_whole() -> None:
     """Every part of a program stands in the graph that these tests blame by."""
     assert GRAPH.stages == [node.stage for node in (*GIVEN, *FORWARD, *BACKWARD, *STEPS, *CURVE)]
