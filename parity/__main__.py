@@ -4,8 +4,9 @@ Exit codes: 0 pass, 1 fail, 2 vacuous or not exercised, 3 the witness could not 
 """
 
 import sys
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,10 +15,13 @@ from rich.text import Text
 
 from parity import witness
 from parity.compare import compare as judge
+from parity.diagnosis import diagnose
 from parity.errors import ParityError, WitnessError
 from parity.integrity import ROOMS
+from parity.judgement import PORT, Files, record_both
 from parity.ledger import read_ledger
-from parity.report import table, write_json, write_junit
+from parity.report import table
+from parity.report_folder import Sides, newest, write_comparison, write_page
 from parity.trace import read_request, read_trace
 
 FAILED, NO_WITNESS = 1, 3
@@ -41,17 +45,52 @@ def compare(
     legacy: Annotated[Path, typer.Argument(help="The original's trace, .npz.")],
     port: Annotated[Path, typer.Argument(help="The port's trace, .npz.")],
     request: Annotated[Path | None, typer.Option(help="The request both should come from.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Folder for comparison.json and junit.xml.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for JSON, JUnit, SARIF and an HTML page.")] = None,
 ) -> None:
     """Compare two traces stage by stage; exit 0 pass, 1 fail, 2 vacuous or not exercised."""
-    comparison = judge(read_trace(legacy), read_trace(port), request=read_request(request) if request else None)
+    _conclude(legacy, port, request, report)
+
+
+@app.command(name="judge")
+def judge_request(
+    request: Annotated[Path, typer.Argument(help="What both sides are to compute, .npz.")],
+    name: Annotated[str, typer.Option("--witness", help="container, interpreter, period, recorded or best.")] = "best",
+    port: Annotated[str, typer.Option(help="The port's recorder: takes REQUEST TRACE --teacher=LEGACY.")] = PORT,
+    report: Annotated[Path | None, typer.Option(help="Folder for the report and for both traces.")] = None,
+) -> None:
+    """Record both sides of a request, each in a process of its own, and compare them; exit codes as of compare."""
+    read_request(request)
+    found = _witness(name)
+    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+        files = Files.within(report or Path(folder), request)
+        record_both(files, found, port=port)
+        _conclude(files.legacy, files.port, request, report, explain=True)
+
+
+def _conclude(
+    legacy: Path, port: Path, request: Path | None, report: Path | None, *, explain: bool = False
+) -> NoReturn:
+    """Compare two traces, print and write what was found, explain it where asked, and end with the exit code."""
+    sides = Sides(read_trace(legacy), read_trace(port), read_request(request) if request else None)
+    comparison = judge(sides.legacy, sides.port, request=sides.request)
     console = Console()
     console.print(table(comparison))
+    if explain:
+        for sentence in diagnose(sides.legacy, sides.port, comparison, request=sides.request).sentences:
+            console.print(f"diagnosis: {sentence}", soft_wrap=True, markup=False)
     if report is not None:
-        write_json(report / "comparison.json", comparison)
-        write_junit(report / "junit.xml", {f"{legacy.stem} {port.stem}": comparison})
-        console.print(f"wrote {report / 'comparison.json'} and {report / 'junit.xml'}", soft_wrap=True, markup=False)
+        page = write_comparison(report, comparison, sides)
+        console.print(f"wrote {page}, and beside it the same as JSON, JUnit and SARIF", soft_wrap=True, markup=False)
     raise Judged(comparison.verdict.exit_code)
+
+
+def _witness(name: str) -> witness.Witness:
+    """The witness asked for, with what is said on the way to it."""
+    console = Console(stderr=True)
+    found = witness.find(name, say=lambda text: console.print(text, soft_wrap=True, markup=False))
+    for reason in found.reasons:
+        console.print(reason, soft_wrap=True, markup=False)
+    return found
 
 
 @app.command()
@@ -61,13 +100,22 @@ def record(
     name: Annotated[str, typer.Option("--witness", help="container, interpreter, period, recorded or best.")] = "best",
 ) -> None:
     """Run the original on a request, in the best place found; exit 3 if it cannot run."""
-    console = Console(stderr=True)
     read_request(request)
-    found = witness.find(name, say=lambda text: console.print(text, soft_wrap=True, markup=False))
-    for reason in found.reasons:
-        console.print(reason, soft_wrap=True, markup=False)
+    found = _witness(name)
     found.record([(request, trace)])
-    console.print(f"{found.name} witness wrote {trace}", soft_wrap=True, markup=False)
+    Console(stderr=True).print(f"{found.name} witness wrote {trace}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def report(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A run's folder; the newest below reports/parity when left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the page goes; into the folder when left out.")] = None,
+) -> None:
+    """Make a run's HTML page again, with the zoo's score and the gate's result as they are now."""
+    page = write_page(folder or newest(), out)
+    Console().print(f"wrote {page}", soft_wrap=True, markup=False)
 
 
 @app.command()

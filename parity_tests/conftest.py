@@ -1,5 +1,7 @@
 """Who testifies, and the closing words: the court's options, its witnesses, its summary."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,13 @@ from parity import witness as witnesses
 from parity.compare import Comparison
 from parity.docket import Docket
 from parity.errors import WitnessError
+from parity.exhibits import chosen
 from parity.findings import Verdict
-from parity.report import largest_shares, write_docket
+from parity.report import largest_shares
+from parity.report_folder import Sides, write_court
+from parity.trace import read_request, read_trace
 from parity.witness import Witness
+from parity_tests.failures import SECONDS, failing, investigate
 from parity_tests.probes import DTYPES, Case
 from parity_tests.proceedings import READ_RASTERS, Proceedings, cases_for
 
@@ -141,23 +147,48 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             continue
         docket = Docket({case.id: comparison for case, comparison in judged.items()})
         folder = config.getoption("--report") / proceedings.witness.name
-        write_docket(folder, docket, witness=proceedings.witness.description)
+        page = write_court(folder, docket, witness=proceedings.witness.description, shown=_shown(proceedings, docket))
         terminalreporter.section(proceedings.witness.description)
         for dtype in DTYPES:
             for label, (name, finding) in largest_shares(docket, dtype).items():
                 terminalreporter.write_line(f"{dtype} {label}: largest share {finding.share:.3g}, {name} {finding.id}")
-        config.stash[CLOSING].append(_closing(proceedings, docket, folder))
+        config.stash[CLOSING].append(_closing(proceedings, docket, page))
+    _investigate(config)
 
 
-def _closing(proceedings: Proceedings, docket: Docket, folder: Path) -> str:
-    """One sentence: what was proven before this witness, and where the report is."""
+def _investigate(config: pytest.Config) -> None:
+    """Say of each witness's first failing case what is to blame, why, and how to see it again."""
+    held = list(config.stash[PROCEEDINGS].values())
+    share = SECONDS / max(1, sum(bool(failing(proceedings)) for proceedings in held))
+    for proceedings in held:
+        folder = config.getoption("--report") / proceedings.witness.name
+        config.stash[CLOSING] += investigate(proceedings, folder, share)
+
+
+def _shown(proceedings: Proceedings, docket: Docket) -> dict[str, Callable[[], Sides]]:
+    """The cases that the page shows whole: what fails, a network in float64 with all channels, a whole scene."""
+    cases = {case.id: case for case in proceedings.comparisons}
+    scene = next((case.id for case in cases.values() if case.scene), "")
+    network = Case("SOPTIIp", "scaled", "float64").id
+    names = chosen(docket, [network, scene]) or list(cases)[:1]
+    return {name: partial(_sides, proceedings, cases[name]) for name in names}
+
+
+def _sides(proceedings: Proceedings, case: Case) -> Sides:
+    """Both traces and the request of a case, read again: a comparison keeps no arrays."""
+    files = proceedings.files(case)
+    return Sides(read_trace(files.legacy), read_trace(files.port), read_request(files.request))
+
+
+def _closing(proceedings: Proceedings, docket: Docket, page: Path) -> str:
+    """One sentence: what was proven before this witness, and where the page is."""
     verdicts = {part.verdict for part in proceedings.dockets().values()}
     said = (
         "are equivalent" if verdicts == {Verdict.PASS} else f"are not proven equivalent ({', '.join(sorted(verdicts))})"
     )
     return (
         f"{proceedings.witness.name}: port and original {said}: {docket.tensors} tensors, {docket.elements} numbers "
-        f"compared in {len(docket.comparisons)} cases; report in {folder}"
+        f"compared in {len(docket.comparisons)} cases; report: {page}"
     )
 
 
