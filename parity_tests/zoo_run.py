@@ -94,9 +94,9 @@ def run(
         console.print(
             "\n".join(alarms) or f"the sound port stands before all {len(cases)}; {len(mutations)} wrong ones"
         )
-        trials = _trials(pool, bench, mutations, console)
+        trials = [] if alarms else _trials(pool, bench, mutations, console)
         console.print(table(trials))
-        found = _doses(pool, bench, console) if doses else []
+        found = _doses(pool, bench, console) if doses and not alarms else []
     return {
         "witness": witness.description,
         "date": datetime.now(UTC).date().isoformat(),

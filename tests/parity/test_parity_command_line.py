@@ -222,7 +222,7 @@ def test_malformed_ledger_exits_1(run: Run, tmp_path: Path) -> None:
     assert "ledger.toml, entry 1 (lone) lacks title" in one_paragraph(done.stderr, "FAIL: ")
 
 
-PORTS = {"sound": "python -m port record", "wrong": "python -m parity_tests.mutants filters-not-flipped"}
+PORTS = {"sound": "python -m port record", "wrong": "python -m parity_tests.wrong_port filters-not-flipped"}
 
 
 @pytest.fixture(scope="module")
