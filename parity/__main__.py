@@ -14,14 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from parity import witness
+from parity.certificate import certify
 from parity.compare import compare as judge
 from parity.diagnosis import diagnose
 from parity.errors import ParityError, WitnessError
-from parity.integrity import ROOMS
-from parity.judgement import PORT, Files, record_both
+from parity.integrity import Programs
+from parity.judgement import PORT, Files, port_file, record_both, record_port
 from parity.ledger import read_ledger
-from parity.report import table
+from parity.probe import write_probe
+from parity.report import table, write_text
 from parity.report_folder import Sides, newest, write_comparison, write_page
+from parity.rooms import ROOMS
 from parity.trace import read_request, read_trace
 
 FAILED, NO_WITNESS = 1, 3
@@ -46,9 +49,11 @@ def compare(
     port: Annotated[Path, typer.Argument(help="The port's trace, .npz.")],
     request: Annotated[Path | None, typer.Option(help="The request both should come from.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for JSON, JUnit, SARIF and an HTML page.")] = None,
+    legacy_program: Annotated[Path | None, typer.Option(help="Where the original is another's: its program.")] = None,
+    port_program: Annotated[Path | None, typer.Option(help="Where the port is another's: its program.")] = None,
 ) -> None:
     """Compare two traces stage by stage; exit 0 pass, 1 fail, 2 vacuous or not exercised."""
-    _conclude(legacy, port, request, report)
+    _conclude(legacy, port, request, report, programs=_programs(legacy_program, port_program))
 
 
 @app.command(name="judge")
@@ -57,22 +62,30 @@ def judge_request(
     name: Annotated[str, typer.Option("--witness", help="container, interpreter, period, recorded or best.")] = "best",
     port: Annotated[str, typer.Option(help="The port's recorder: takes REQUEST TRACE --teacher=LEGACY.")] = PORT,
     report: Annotated[Path | None, typer.Option(help="Folder for the report and for both traces.")] = None,
+    program: Annotated[Path | None, typer.Option(help="Another's original: a Lasagne program.")] = None,
 ) -> None:
     """Record both sides of a request, each in a process of its own, and compare them; exit codes as of compare."""
     read_request(request)
-    found = _witness(name)
+    found = _witness(name, program)
+    programs = _programs(program, port_file(port))
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         files = Files.within(report or Path(folder), request)
         record_both(files, found, port=port)
-        _conclude(files.legacy, files.port, request, report, explain=True)
+        _conclude(files.legacy, files.port, request, report, explain=True, programs=programs)
 
 
 def _conclude(
-    legacy: Path, port: Path, request: Path | None, report: Path | None, *, explain: bool = False
+    legacy: Path,
+    port: Path,
+    request: Path | None,
+    report: Path | None,
+    *,
+    explain: bool = False,
+    programs: Programs,
 ) -> NoReturn:
     """Compare two traces, print and write what was found, explain it where asked, and end with the exit code."""
     sides = Sides(read_trace(legacy), read_trace(port), read_request(request) if request else None)
-    comparison = judge(sides.legacy, sides.port, request=sides.request)
+    comparison = judge(sides.legacy, sides.port, request=sides.request, programs=programs)
     console = Console()
     console.print(table(comparison))
     if explain:
@@ -84,10 +97,15 @@ def _conclude(
     raise Judged(comparison.verdict.exit_code)
 
 
-def _witness(name: str) -> witness.Witness:
+def _programs(legacy: Path | None, port: Path | None) -> Programs:
+    """By side the programs that are given."""
+    return {side: program for side, program in (("legacy", legacy), ("port", port)) if program is not None}
+
+
+def _witness(name: str, program: Path | None) -> witness.Witness:
     """The witness asked for, with what is said on the way to it."""
     console = Console(stderr=True)
-    found = witness.find(name, say=lambda text: console.print(text, soft_wrap=True, markup=False))
+    found = witness.find(name, say=lambda text: console.print(text, soft_wrap=True, markup=False), program=program)
     for reason in found.reasons:
         console.print(reason, soft_wrap=True, markup=False)
     return found
@@ -98,12 +116,35 @@ def record(
     request: Annotated[Path, typer.Argument(help="What to compute, .npz.")],
     trace: Annotated[Path, typer.Argument(help="Where the original's trace goes, .npz.")],
     name: Annotated[str, typer.Option("--witness", help="container, interpreter, period, recorded or best.")] = "best",
+    program: Annotated[Path | None, typer.Option(help="Another's original: a Lasagne program.")] = None,
 ) -> None:
     """Run the original on a request, in the best place found; exit 3 if it cannot run."""
     read_request(request)
-    found = _witness(name)
+    found = _witness(name, program)
     found.record([(request, trace)])
     Console(stderr=True).print(f"{found.name} witness wrote {trace}", soft_wrap=True, markup=False)
+
+
+@app.command(name="certify")
+def certify_weights(
+    legacy: Annotated[Path, typer.Argument(help="The original's trace of given weights and patches, .npz.")],
+    port: Annotated[str, typer.Option(help="The port's recorder: takes REQUEST TRACE --teacher=LEGACY.")] = PORT,
+    out: Annotated[Path | None, typer.Option(help="Where the certificate goes, .json.")] = None,
+) -> None:
+    """Prove that each weight is mapped once and laid down rightly; exit 0 certified, 1 failed, 2 refused."""
+    trace = read_trace(legacy)
+    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+        probe = Files.within(Path(folder), Path(folder) / "request.npz")
+        write_probe(trace, probe)
+        record_port(probe, port=port)
+        certificate = certify(trace, probe)
+    console = Console()
+    for line in certificate.lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    if out is not None:
+        write_text(out, certificate.text())
+        console.print(f"wrote {out}", soft_wrap=True, markup=False)
+    raise Judged(certificate.ruling.exit_code)
 
 
 @app.command()

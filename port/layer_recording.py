@@ -21,6 +21,12 @@ def named_parameters(network: FusionCNN) -> Iterator[tuple[str, nn.Parameter]]:
         yield f"{layer}/{'W' if kind == 'weight' else 'b'}", parameter
 
 
+def parameter_name(stage: str) -> str:
+    """The network's own name of a parameter's stage: conv1.weight of weight/conv1/W."""
+    _, layer, kind = stage.split("/")
+    return f"{layer}.{'weight' if kind == 'W' else 'bias'}"
+
+
 class LayerRecording:
     """One pass through a network, onto a tape.
 

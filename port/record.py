@@ -13,6 +13,7 @@ from parity.errors import TraceError
 from parity.trace import code_sha256, read_request, read_trace, software_versions, write_trace
 from port.data_path_recording import DataPathRecording
 from port.errors import SettingError, WeightsError
+from port.layer_recording import parameter_name
 from port.recording import Recording
 from port.requested import requested_recipe
 from port.tape import Tape
@@ -85,6 +86,7 @@ def record(
         "request_sha256": request.sha256,
         "code_sha256": code_sha256(Path(__file__).parent),
         "teacher_sha256": teacher.sha256 if teacher else None,
+        "parameters": {n.stage: parameter_name(n.stage) for n in tape.nodes if n.stage.startswith("weight/")},
         "graph": [node.as_json() for node in tape.nodes],
         "training": training,
     }
