@@ -32,7 +32,7 @@ def test_passing_page_says_so(browser: Browser, passing: Path) -> None:
 def test_failing_page_names_the_stage_to_blame(browser: Browser, failing: Path) -> None:
     """And opens it: its message is the judge's own."""
     browser.open(failing)
-    assert browser.one("h1").text == "The port does not compute what the original computes"
+    assert browser.one("h1").text == "Port and original are not equivalent"
     browser.one(".blame button").click()
     assert browser.one("#stage-name").text == "conv2/pre"
     told = json.loads((failing.parent / "parity.json").read_text(encoding="utf-8"))["comparisons"]["case-0"]

@@ -19,7 +19,7 @@ function put(id, ...content) { // a section without content is not there, nor is
 }
 
 function top() {
-  const says = { PASS: "Port and original are equivalent", FAIL: "The port does not compute what the original computes" };
+  const says = { PASS: "Port and original are equivalent", FAIL: "Port and original are not equivalent" };
   const headline = says[DATA.verdict] || "Not proven equivalent";
   document.title = `${DATA.verdict}: parity report`;
   const passed = DATA.cases.filter((row) => row.verdict === "PASS").length;
@@ -53,7 +53,7 @@ function show(name) {
   on(select, "change", () => { show(select.value); document.getElementById("case").focus(); });
   const pick = el("p", { class: "pick" }, el("label", { for: "case" }, "Case shown"), select);
   const place = on(el("section", { id: "stage", hidden: true, "aria-labelledby": "stage-name" }), "keydown", escape);
-  put("chain", pick, current.list, current.said, place, marksLegend());
+  put("chain", pick, current.list, marksLegend(exhibit), current.said, place);
   const keys = el("ul", { class: "legend" }, el("li", {}, "bars: the stage alone, coloured by verdict"), el("li", {}, "dots: free-running"), el("li", {}, "low grey bars: equal to the last bit"));
   put("shares", shareChart(exhibit.stages, (stage) => openStage(stage.stage)), keys, shareTable(exhibit.stages));
   put("losses", ...(exhibit.curves.length ? [lineLegend(), el("div", { class: "curves" }, exhibit.curves.map(curveChart))] : []));

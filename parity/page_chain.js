@@ -39,8 +39,9 @@ function chain(exhibit, open) {
   const tiles = [];
   const tile = (stage) => {
     const first = exhibit.blamed.includes(stage.stage);
-    const attributes = { type: "button", class: `tile ${kind(stage.verdict)}${first ? " first" : ""}`, "aria-expanded": "false", "aria-controls": "stage" };
-    const made = el("button", { ...attributes, "aria-label": `${sentence(stage)}${first ? "; to blame" : ""}`, "data-stage": stage.stage }, mark(stage.verdict));
+    const follows = stage.verdict === "FAIL" && !first;
+    const attributes = { type: "button", class: `tile ${kind(stage.verdict)}${first ? " first" : follows ? " follows" : ""}`, "aria-expanded": "false", "aria-controls": "stage" };
+    const made = el("button", { ...attributes, "aria-label": `${sentence(stage)}${first ? "; to blame" : follows ? "; follows from another stage" : ""}`, "data-stage": stage.stage }, mark(stage.verdict));
     made.tabIndex = -1;
     for (const event of ["focus", "pointerenter"]) on(made, event, () => { said.textContent = sentence(stage); });
     on(made, "click", () => { settle(made); open(stage, made); });
@@ -66,7 +67,9 @@ function chain(exhibit, open) {
   return { list, said, tiles };
 }
 
-function marksLegend() {
+function marksLegend(exhibit) {
   const meanings = { PASS: "passes", FAIL: "fails", VACUOUS: "proves nothing: constant or within its own bound", "NOT EXERCISED": "the probe never got there", "NOT COMPARED": "no check here" };
-  return el("ul", { class: "legend" }, Object.entries(meanings).map(([verdict, text]) => el("li", {}, mark(verdict), ` ${text}`)));
+  const here = Object.entries(meanings).filter(([verdict]) => exhibit.stages.some((stage) => stage.verdict === verdict));
+  const blame = exhibit.blamed.length ? [el("li", {}, el("span", { class: "tile first FAIL" }, mark("FAIL")), " to blame"), el("li", {}, el("span", { class: "tile follows FAIL" }, mark("FAIL")), " follows from what is to blame")] : [];
+  return el("ul", { class: "legend" }, here.map(([verdict, text]) => el("li", {}, mark(verdict), ` ${text}`)), blame);
 }

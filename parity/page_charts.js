@@ -1,9 +1,11 @@
 // Two charts over everything: each stage's share of its bound, and the losses of both sides.
 const ALONE = ["integrity", "given", "reference", "teacher-forced", "own input", "trajectory", "truth", "ledger"];
-const [LOW, HIGH] = [-8, 4]; // powers of ten of a share
+const LOW = -6; // power of ten of a share, as in the pictures
 
 function shareChart(stages, open) {
   const [left, width, height, below] = [46, 1040, 260, 92];
+  const shares = stages.flatMap((stage) => stage.findings.map((finding) => size(finding.share))).filter((share) => share > 0 && Number.isFinite(share));
+  const HIGH = Math.max(2, 2 * Math.ceil(Math.log10(Math.max(1, ...shares)) / 2));
   const y = (share) => height - ((Math.min(HIGH, Math.max(LOW, Math.log10(size(share)))) - LOW) / (HIGH - LOW)) * (height - 12);
   const each = (width - left) / Math.max(1, stages.length);
   const parts = [];
@@ -19,10 +21,11 @@ function shareChart(stages, open) {
     }
     from += extent;
   });
-  for (const power of [-8, -6, -4, -2, 0, 2, 4]) {
-    const line = { class: power ? "axis" : "limit", x1: left, x2: width, y1: y(10 ** power), y2: y(10 ** power) };
-    parts.push(draw("line", line), draw("text", { x: left - 6, y: y(10 ** power) + 4, "text-anchor": "end" }, power ? `1e${power}`.replace("-", "−") : "bound"));
+  for (let exponent = LOW; exponent <= HIGH; exponent += HIGH > 8 ? 4 : 2) {
+    const at = y(10 ** exponent);
+    parts.push(draw("line", { class: "axis", x1: left, x2: width, y1: at, y2: at }), draw("text", { x: left - 6, y: at + 4, "text-anchor": "end" }, power(exponent).replace(": the bound", "")));
   }
+  parts.push(draw("line", { class: "limit", x1: left, x2: width, y1: y(1), y2: y(1) }), draw("text", { class: "at-limit", x: width - 4, y: y(1) - 5, "text-anchor": "end" }, "the bound"));
   [...grouped(stages).values()].flat().forEach((stage, i) => parts.push(...column(stage, left + i * each, each, y, height, open)));
   const name = `share of bound of ${stages.length} stages, logarithmic; the same numbers stand in the table below`;
   const chart = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height + below}`, role: "img", "aria-label": name }, ...parts);
@@ -36,7 +39,7 @@ function column(stage, x, each, y, height, open) {
   const inner = Math.max(1, each - Math.min(2, each / 3));
   if (alone !== null && size(alone) > 0) {
     const top = Math.min(y(alone), height - 2);
-    parts.push(draw("rect", { class: `column ${kind(stage.verdict)}`, x, y: top, width: inner, height: height - top }));
+    parts.push(draw("rect", { class: `column ${kind(worstOf(stage.findings.filter((finding) => ALONE.includes(finding.check))))}`, x, y: top, width: inner, height: height - top }));
   } else if (alone !== null) {
     parts.push(draw("rect", { class: "exact", x, y: height - 3, width: inner, height: 3 }));
   }
@@ -60,7 +63,7 @@ function curveChart(curve) {
   const values = sides.flatMap((side) => [...side]).filter(Number.isFinite);
   let [low, high] = [Math.min(...values), Math.max(...values)];
   if (!(high > low)) [low, high] = [low - 0.5, low + 0.5];
-  const [left, width, height] = [66, 560, 220];
+  const [left, width, height] = [58, 420, 180];
   const x = (i) => left + (i / Math.max(1, sides[0].length - 1)) * (width - left - 8);
   const y = (value) => 8 + ((high - value) / (high - low)) * (height - 16);
   const points = (side) => [...side].map((value, i) => (Number.isFinite(value) ? `${x(i).toFixed(1)},${y(value).toFixed(1)}` : null)).filter(Boolean).join(" ");

@@ -37,7 +37,10 @@ function told(value) { // a number as a reader wants it; infinity and NaN come a
   const text = size < 1e-3 || size >= 1e4 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
   return text.replace("-", "−").replace("e−", "e-").replace("e+", "e").replace("e-", "e−");
 }
-const whole = (value) => (typeof value === "number" ? String(value) : told(value)); // all digits
+function whole(value) { // all digits
+  if (typeof value !== "number") return told(value);
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value);
+}
 const count = (value) => Number(value).toLocaleString("en").replaceAll(",", " ");
 const size = (share) => (share === null || share === undefined ? -1 : typeof share === "string" ? Infinity : share);
 const kind = (verdict) => String(verdict).replaceAll(" ", "_").replace(/[^A-Z_]/g, "");
@@ -89,14 +92,29 @@ function ramp(stops, zero) { // 256 colours between stops [place 0 to 1, r, g, b
   if (zero) colours[0] = zero;
   return colours;
 }
+const BELOW = [[0, 222, 235, 247], [0.5, 158, 202, 225], [1, 33, 113, 181]]; // blue within the bound
+const OVER = [[0, 253, 174, 97], [0.4, 217, 72, 1], [1, 103, 0, 13]]; // orange to dark red over it
+
+function shareColours(low, high) {
+  const bound = -low / (high - low);
+  const within = BELOW.map(([at, ...colour]) => [at * bound, ...colour]);
+  return ramp([...within, ...OVER.map(([at, ...colour]) => [bound + 1e-6 + at * (1 - bound - 1e-6), ...colour])], [250, 250, 250, 255]);
+}
 const COLOURS = {
-  share: ramp([[0, 222, 235, 247], [0.33, 158, 202, 225], [0.66, 33, 113, 181], [0.667, 253, 174, 97], [0.8, 217, 72, 1], [1, 103, 0, 13]], [250, 250, 250, 255]),
   signed: ramp([[0, 5, 48, 97], [0.25, 67, 147, 195], [0.5, 247, 247, 247], [0.75, 214, 96, 77], [1, 103, 0, 31]]),
   ndvi: ramp([[0, 94, 60, 32], [0.3, 196, 160, 106], [0.5, 240, 232, 190], [0.75, 112, 172, 86], [1, 12, 82, 44]], [128, 128, 128, 255]),
 };
 
-function scale(colours, labels) {
+const power = (exponent) => (exponent === 0 ? "1: the bound" : `1e${exponent}`.replace("-", "−"));
+
+function scale(colours, labels) { // labels are [text, place 0 to 1]
   const picture = { rows: 1, cols: 255, data: btoa(String.fromCharCode(...Array.from({ length: 255 }, (_, i) => i + 1))) };
-  const band = canvas(picture, colours, `colour scale from ${labels[0]} to ${labels[labels.length - 1]}`);
-  return el("div", { class: "scale" }, band, el("div", { "aria-hidden": "true" }, labels.map((label) => el("span", {}, label))));
+  const band = canvas(picture, colours, `colour scale from ${labels[0][0]} to ${labels[labels.length - 1][0]}`);
+  const texts = labels.map(([text, at]) => {
+    const made = el("span", {}, text);
+    made.style.setProperty("left", `${100 * at}%`);
+    made.style.setProperty("transform", `translateX(${-100 * at}%)`);
+    return made;
+  });
+  return el("div", { class: "scale" }, band, el("div", { "aria-hidden": "true" }, texts));
 }

@@ -19,7 +19,7 @@ function maps(found) {
     move();
   });
   move();
-  const labels = [told(found.low), "NDVI", told(found.high)];
+  const labels = [[told(found.low), 0], ["NDVI", 0.5], [told(found.high), 1]];
   const swipe = el("figure", {}, stack, slider, el("figcaption", {}, `${found.stage}: drag, or use the arrow keys on the slider.`));
   const beside = truth ? [el("figure", { class: "truth" }, named(truth, "the truth"), el("figcaption", {}, "What was there."))] : [];
   return [el("div", { class: "maps" }, swipe, ...beside), scale(COLOURS.ndvi, labels)];

@@ -12,16 +12,17 @@ function casesTable(cases, shown, show) {
 function diagnosis(cases) {
   return Object.entries(cases).map(([name, found]) => {
     const said = found.explanations.length ? `${count(found.tried)} known mistakes and pairs of them were tried.` : "No stage is to blame by itself: there was nothing to try.";
-    return el("div", {}, el("h3", { class: "mono" }, name), el("p", { class: "muted" }, said), el("ul", { class: "entries" }, found.explanations.map(explanation)));
+    return el("div", { class: "case" }, el("p", {}, el("b", { class: "mono" }, name), `: ${said}`), el("ul", { class: "entries" }, found.explanations.map(explanation)));
   });
 }
 
 function explanation(one) {
-  const known = one.candidates.map((candidate) => el("li", {}, candidate.mistakes.map((mistake) => mistake.told).join(" and "), " ",
-    el("code", {}, candidate.mistakes.map((mistake) => mistake.name).join(" + ")), `: with it the error is ${told(candidate.share)} of the bound`));
-  const sure = !known.length ? "Not known" : one.certain ? "Certain: no other known mistake explains it" : "Not certain: these cannot be told apart on these inputs";
-  return el("li", {}, el("h3", { class: "mono" }, one.stage), el("p", {}, `${sure}. As recorded the error is ${told(one.share_before)} x its bound.`),
-    known.length ? el("ul", {}, known) : el("p", { class: "muted" }, one.sentence));
+  const names = (candidate, part) => candidate.mistakes.map((mistake) => mistake[part]);
+  const known = one.candidates.map((candidate) => el("li", {}, el("b", {}, names(candidate, "told").join(" and ")), " ",
+    el("code", {}, names(candidate, "name").join(" + ")), el("span", { class: "muted" }, ` leaves an error of ${told(candidate.share)} of the bound`)));
+  const sure = !known.length ? "No known mistake explains it." : one.certain ? "Certain: no other known mistake explains it." : "Not certain: these cannot be told apart on these inputs.";
+  const before = typeof one.share_before === "string" ? "It may not differ at all, and does." : `As recorded, its error is ${told(one.share_before)} x its bound.`;
+  return el("li", {}, el("h3", { class: "mono" }, one.stage), known.length ? el("ul", {}, known) : null, el("p", { class: "muted" }, `${sure} ${before}`));
 }
 
 function ledgerList(entries) {

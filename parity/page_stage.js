@@ -44,11 +44,17 @@ function views(stage) {
 
 function errors(view) {
   if (!view.histogram) return [el("p", {}, `All ${count(view.elements)} elements are equal, to the last bit.`)];
-  const labels = view.unit === "bound" ? ["1e−8", "1e−4", "1: the bound", "1e4"] : [told(view.histogram.low), "0", `+${told(view.histogram.high)}`];
-  const colours = COLOURS[view.histogram.scale];
+  const labels = ends(view);
+  const { scale: kindOf, low, high } = view.histogram;
+  const colours = kindOf === "share" ? shareColours(low, high) : COLOURS[kindOf];
   const drawn = view.pictures.map((picture) => figureOf(picture, colours, view));
   const legendOf = view.pictures.length ? [scale(colours, labels)] : [];
   return [el("div", { class: "pictures" }, drawn), ...legendOf, histogram(view), worstTable(view)];
+}
+
+function ends({ histogram: { scale: kindOf, low, high } }) { // what stands below a scale: text and place
+  if (kindOf === "signed") return [[told(low), 0], ["0", 0.5], [`+${told(high)}`, 1]];
+  return [low, 0, high].map((exponent) => [power(exponent), (exponent - low) / (high - low)]);
 }
 
 function figureOf(picture, colours, view) {
@@ -84,17 +90,16 @@ function worstTable(view) {
 
 function histogram(view) {
   const { counts, low, high, zero } = view.histogram;
-  const [width, height] = [600, 120];
+  const [width, height] = [420, 90];
   const top = Math.max(...counts, 1);
   const each = width / counts.length;
   const tall = (n) => (n ? 4 + (height - 8) * (Math.log10(n + 1) / Math.log10(top + 1)) : 0);
   const bars = counts.map((n, i) => {
-    const over = view.unit === "bound" && low + (i / counts.length) * (high - low) >= 0;
+    const over = view.unit === "bound" && low + (i / counts.length) * (high - low) >= -1e-9;
     const bar = { class: over ? "hist over" : "hist", x: i * each + 1, y: height - tall(n), width: each - 2, height: tall(n) };
     return draw("rect", bar, draw("title", {}, `${n} elements`));
   });
-  const ends = view.unit === "bound" ? [["1e−8", 0], ["1: the bound", 2 / 3], ["1e4", 1]] : [[told(low), 0], ["0", 0.5], [told(high), 1]];
-  const texts = ends.map(([text, at]) => draw("text", { x: at * width, y: height + 16, "text-anchor": at === 0 ? "start" : at === 1 ? "end" : "middle" }, text));
+  const texts = ends(view).map(([text, at]) => draw("text", { x: at * width, y: height + 16, "text-anchor": at === 0 ? "start" : at === 1 ? "end" : "middle" }, text));
   const axis = draw("line", { class: "axis", x1: 0, x2: width, y1: height, y2: height });
   const name = `histogram of ${view.elements} elements, ${zero} of them exactly 0`;
   const chart = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height + 22}`, role: "img", "aria-label": name }, ...bars, axis, ...texts);

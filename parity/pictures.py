@@ -15,9 +15,9 @@ MOST_CELLS = 64
 """Along either side of a picture."""
 MOST_PX = 192
 """Along either side of a raster."""
-DECADES = (-8.0, 4.0)
-"""Powers of ten between which shares of a bound are told apart; the ends hold what lies beyond."""
-SHARE_BINS, SIGNED_BINS = 24, 31
+LOWEST, HIGHEST = -6.0, (4.0, 20.0)
+"""Powers of ten of a share: below the lowest nothing is told apart; a scale ends with the largest, within these."""
+SIGNED_BINS = 31
 WORST = 10
 
 Json = dict[str, Any]
@@ -51,8 +51,16 @@ def shares(apart: Float[np.ndarray, "*shape"], bound: Num[np.ndarray, "*shape"])
 
 def share_pictures(share: np.ndarray) -> list[Json]:
     """Shares of a bound: byte 0 is exactly 0, 1 to 255 are the decades on a logarithmic scale."""
-    low, high = DECADES
-    return [_picture(axes, _logarithmic(plane), scale="share", low=low, high=high) for axes, plane in planes(share)]
+    high = highest(share)
+    return [
+        _picture(axes, _logarithmic(plane, high), scale="share", low=LOWEST, high=high) for axes, plane in planes(share)
+    ]
+
+
+def highest(share: np.ndarray) -> float:
+    """The power of ten at which a scale of these shares ends."""
+    finite = share[np.isfinite(share) & (share > 0)]
+    return float(np.clip(np.ceil(np.log10(finite.max(initial=1.0))), *HIGHEST))
 
 
 def signed_pictures(apart: np.ndarray) -> list[Json]:
@@ -65,10 +73,9 @@ def signed_pictures(apart: np.ndarray) -> list[Json]:
     return pictures
 
 
-def _logarithmic(share: np.ndarray) -> np.ndarray:
-    low, high = DECADES
+def _logarithmic(share: np.ndarray, high: float) -> np.ndarray:
     with np.errstate(divide="ignore"):
-        place = (np.log10(share) - low) / (high - low)
+        place = (np.log10(share) - LOWEST) / (high - LOWEST)
     return np.asarray(np.where(share > 0, 1 + np.rint(254 * np.clip(place, 0, 1)), 0))
 
 
@@ -121,11 +128,11 @@ def reduced(plane: Num[np.ndarray, "row col"]) -> Num[np.ndarray, "cell_row cell
 def share_histogram(share: np.ndarray) -> Json:
     """How many elements are exactly 0, and how many in each half decade of share; the ends hold what lies beyond."""
     positive = share[share > 0]
-    low, high = DECADES
-    place = np.clip(np.log10(np.minimum(positive, 10.0**high)), low, high)
-    counts, _ = np.histogram(place, SHARE_BINS, DECADES)
+    high = highest(share)
+    place = np.clip(np.log10(np.minimum(positive, 10.0**high)), LOWEST, high)
+    counts, _ = np.histogram(place, round(2 * (high - LOWEST)), (LOWEST, high))
     zero = int(share.size - positive.size)
-    return {"scale": "share", "zero": zero, "low": low, "high": high, "counts": counts.tolist()}
+    return {"scale": "share", "zero": zero, "low": LOWEST, "high": high, "counts": counts.tolist()}
 
 
 def signed_histogram(apart: np.ndarray) -> Json:

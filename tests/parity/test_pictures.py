@@ -60,9 +60,16 @@ def test_one_wrong_channel_is_seen_in_the_second_plane() -> None:
 
 
 def test_share_has_the_byte_of_its_decade() -> None:
-    """Exactly 0 is 0; 1e-8 and less 1; the bound itself two thirds up; infinity 255."""
+    """Exactly 0 is 0; 1e-6 and less 1; the bound itself six decades up; infinity 255."""
     (picture,) = share_pictures(np.array([0.0, 1e-20, 1.0, np.inf]))
-    assert levels(picture).tolist() == [[0, 1, 170, 255]]
+    assert levels(picture).tolist() == [[0, 1, 153, 255]]
+
+
+def test_scale_ends_with_the_largest_share() -> None:
+    """Errors far over the bound are told apart too: 1e12 is not 1e14."""
+    (picture,) = share_pictures(np.array([1e12, 1e14]))
+    assert picture["high"] == 14
+    assert levels(picture).tolist() == [[230, 255]]
 
 
 def test_signed_difference_has_the_byte_of_its_part() -> None:
