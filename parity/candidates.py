@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 
 from parity.errors import ParityError
-from parity.fitting import middle
+from parity.fitting import corner
 from parity.mistakes import Call, Mistake, Suspects
 
 EVIDENCE = 10
@@ -107,7 +107,7 @@ class _Search:
 
     def __init__(self, call: Call, recorded: np.ndarray) -> None:
         self._call, self._recorded = call, recorded
-        self._part = middle(call, recorded, PART_SIDE)
+        self._part = corner(call, recorded, PART_SIDE)
         self._wrong = _count_wrong(call, recorded)
         self.tried = 0
 

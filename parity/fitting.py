@@ -1,17 +1,18 @@
 """What a mistake must have been, read off what was recorded: a factor, an order, the one place that is off."""
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from parity.mistakes import Call
 
 WINDOWED = ("convolution_valid", "correlation_valid")
 """Operations whose result in a place follows from a window of the first input alone, wherever that place is."""
-DIGITS = 12
-"""Significant digits of a factor: programs hold 1000 and 1.001, not what a division leaves of them."""
+DIGITS = 15
+"""Significant digits of a float64."""
 
 
-def middle(call: Call, recorded: np.ndarray, side: int) -> tuple[Call, np.ndarray] | None:
-    """A few windows in the middle of the liveliest image, and what was recorded of them; None where there are none.
+def corner(call: Call, recorded: np.ndarray, side: int) -> tuple[Call, np.ndarray] | None:
+    """A few windows at the upper left of the liveliest image, and what was recorded of them; None where there are none.
 
     Args:
         call: a stage's computation.
@@ -25,10 +26,9 @@ def middle(call: Call, recorded: np.ndarray, side: int) -> tuple[Call, np.ndarra
     if recorded.shape != (len(images), len(W), *valid) or min(valid) < 1:
         return None
     image = int(np.argmax([np.abs(one).sum() for one in images]))
-    starts = [max(0, (length - side) // 2) for length in valid]
-    kept = [slice(start, min(start + side, length)) for start, length in zip(starts, valid, strict=True)]
-    seen = [slice(one.start, one.stop + size - 1) for one, size in zip(kept, W.shape[2:], strict=True)]
-    return call.fed(0, images[image : image + 1, :, *seen]), recorded[image : image + 1, :, *kept]
+    rows, cols = (min(side, length) for length in valid)
+    shown = images[image : image + 1, :, : rows + W.shape[2] - 1, : cols + W.shape[3] - 1]
+    return call.fed(0, shown), recorded[image : image + 1, :, :rows, :cols]
 
 
 def factor(expected: np.ndarray, actual: np.ndarray) -> float | None:
@@ -42,9 +42,11 @@ def factor(expected: np.ndarray, actual: np.ndarray) -> float | None:
     return float(np.median(actual[large].astype(np.float64) / expected[large]))
 
 
-def rounded(number: float) -> float:
-    """The number to 12 significant digits."""
-    return float(f"{number:.{DIGITS}g}")
+def plain(number: float, dtype: DTypeLike) -> float:
+    """The number of the fewest digits that a quotient of rounded numbers may stand for: 1000 for 999.9999999999999."""
+    near = 4 * float(np.finfo(dtype).eps) * abs(number)
+    shorter = (float(f"{number:.{digits}g}") for digits in range(1, DIGITS + 1))
+    return next((found for found in shorter if abs(found - number) <= near), number)
 
 
 def order_of(expected: np.ndarray, actual: np.ndarray) -> list[int]:
@@ -86,6 +88,28 @@ def assignment(terms: np.ndarray, total: np.ndarray) -> list[int]:
         if order[part] < 0 and source not in order:
             order[part] = source
     return order
+
+
+def nearest_order(terms: np.ndarray, total: np.ndarray) -> list[int]:
+    """Likewise where parts are too many to solve for: straight, reversed, turned by one either way, or two exchanged.
+
+    Args:
+        terms: (source, part, number), as many sources as parts.
+        total: (number,).
+    """
+    straight = np.arange(len(terms))
+    orders = [straight[::-1], np.roll(straight, 1), np.roll(straight, -1)]
+    left = total - terms[straight, straight].sum(axis=0)
+    found = min(orders, key=lambda order: float(np.sum((total - terms[order, straight].sum(axis=0)) ** 2)))
+    first, second = np.triu_indices(len(terms), 1)
+    own = terms[straight, straight]
+    gained = terms[first, second] + terms[second, first] - own[first] - own[second]
+    apart = ((left - gained) ** 2).sum(axis=1)
+    best = int(apart.argmin())
+    if apart[best] < float(np.sum((total - terms[found, straight].sum(axis=0)) ** 2)):
+        found = straight.copy()
+        found[[first[best], second[best]]] = second[best], first[best]
+    return [int(place) for place in found]
 
 
 def told_order(order: list[int]) -> str:

@@ -1,17 +1,30 @@
 """Known mistakes of losses and gradients: squares for magnitudes, sums for means, filters not flipped back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from parity.bounds import sum_factor, unit_roundoff
-from parity.fitting import factor
+from parity.data_operations import transformed
+from parity.fitting import factor, moved, order_of, told_order
 from parity.mistakes import Call, Mistake, Outcome, Suspected
 from parity.mistakes_precision import ANY
+from parity.precision import ROUNDINGS, tf32
+from parity.symmetries import symmetries
 
 Turn = Callable[[np.ndarray], np.ndarray]
+TURNED: Mapping[int, tuple[str, str]] = {
+    1: ("gradient-filters-rotated", "filters turned in the gradient"),
+    2: ("gradient-filters-not-flipped", "filters not flipped in the gradient"),
+    3: ("gradient-filters-rotated", "filters turned back in the gradient"),
+    4: ("gradient-filters-flipped-in-rows-only", "filters' columns not flipped in the gradient"),
+    5: ("gradient-filters-transposed", "filters transposed instead of flipped in the gradient"),
+    6: ("gradient-filters-flipped-in-cols-only", "filters' rows not flipped in the gradient"),
+    7: ("gradient-filters-transposed-and-flipped", "filters flipped and transposed in the gradient"),
+}
+"""The mistake by the symmetry that filters show in a gradient beyond that of the forward pass."""
 
 
 def other_loss(_call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
@@ -42,7 +55,7 @@ def other_loss_gradient(_call: Call, _recorded: np.ndarray) -> Iterator[Mistake]
 def _of_squares(call: Call) -> Outcome:
     prediction, target = (values.astype(np.float64) for values in call.inputs)
     result = 2 * (prediction - target) / prediction.size
-    scale = (np.abs(prediction) + np.abs(target)) / prediction.size
+    scale = 2 * (np.abs(prediction) + np.abs(target)) / prediction.size
     return result, np.asarray(_bound(call, 4) * scale)
 
 
@@ -82,38 +95,22 @@ def mean_for_sum(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
 
 
 def weights_laid_otherwise(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
-    """The gradient of the filters not flipped back, or in one axis only, or transposed."""
-    square = call.outcome()[0].shape[-1] == call.outcome()[0].shape[-2]
-    for name, told, turn in _turns(square):
-        yield Mistake(name, told, partial(_result_turned, turn))
+    """The gradient of the filters in another symmetry: not flipped back, in one axis only, transposed."""
+    for number in symmetries(*call.outcome()[0].shape[-2:]):
+        yield Mistake(*TURNED[number], partial(_result_turned, partial(transformed, symmetry=number)))
 
 
 def filters_read_otherwise(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
-    """The gradient of the input through filters not flipped back, or in one axis only, or transposed."""
-    W = call.inputs[0]
-    for name, told, turn in _turns(W.shape[-1] == W.shape[-2]):
-        yield Mistake(name, told, partial(_filters_turned, turn))
+    """The gradient of the input through filters in another symmetry: not flipped back, in one axis only, transposed."""
+    for number in symmetries(*call.inputs[0].shape[-2:]):
+        yield Mistake(*TURNED[number], partial(_filters_turned, partial(transformed, symmetry=number)))
 
 
-def _turns(square: bool) -> Iterator[tuple[str, str, Turn]]:
-    """How filters may lie wrong in a gradient, besides as they lie in the forward pass."""
-    yield "gradient-filters-not-flipped", "filters not flipped in the gradient", partial(np.flip, axis=(-2, -1))
-    yield (
-        "gradient-filters-flipped-in-rows-only",
-        "filters' columns not flipped in the gradient",
-        partial(np.flip, axis=-1),
-    )
-    yield (
-        "gradient-filters-flipped-in-cols-only",
-        "filters' rows not flipped in the gradient",
-        partial(np.flip, axis=-2),
-    )
-    if square:
-        yield "gradient-filters-transposed", "filters transposed in the gradient", _transposed
-
-
-def _transposed(values: np.ndarray) -> np.ndarray:
-    return np.swapaxes(values, -1, -2)
+def filters_in_fewer_bits(_call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """The gradient of the input through filters of fewer bits."""
+    for name, rounding in {**ROUNDINGS, "tf32": tf32}.items():
+        mistake = f"weights-{name}" if name in ROUNDINGS else name
+        yield Mistake(mistake, f"filters rounded to {name} in the gradient", partial(_filters_turned, rounding))
 
 
 def _result_turned(turn: Turn, call: Call) -> Call:
@@ -124,9 +121,26 @@ def _filters_turned(turn: Turn, call: Call) -> Call:
     return call.fed(0, turn(call.inputs[0]))
 
 
+def maps_otherwise(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
+    """The gradient's maps in another order, as each is found among the sound ones."""
+    result, _ = call.outcome()
+    if result.shape != recorded.shape:
+        return
+    for axis, name in enumerate(("filters-permuted", "input-maps-permuted")):
+        if result.shape[axis] > 1:
+            order = order_of(np.moveaxis(result, axis, 0), np.moveaxis(recorded, axis, 0))
+            if moved(order) and len(set(order)) == len(order):
+                told = f"gradient's {name.replace('-', ' ').replace(' permuted', '')} permuted ({told_order(order)})"
+                yield Mistake(f"gradient-{name}", told, partial(_in_order, order, axis), fitted=moved(order))
+
+
+def _in_order(order: list[int], axis: int, call: Call) -> Call:
+    return _result_turned(partial(np.take, indices=order, axis=axis), call)
+
+
 LOSS = (other_loss, other_mean, *ANY)
-WEIGHTS = (weights_laid_otherwise, scaled, *ANY)
-INPUT = (filters_read_otherwise, scaled, *ANY)
+WEIGHTS = (weights_laid_otherwise, maps_otherwise, scaled, *ANY)
+INPUT = (filters_read_otherwise, filters_in_fewer_bits, maps_otherwise, scaled, *ANY)
 SUSPECTS: Suspected = {
     "mean_absolute_error": LOSS,
     "mean_absolute_error_gradient": (other_loss_gradient, other_mean, scaled, *ANY),

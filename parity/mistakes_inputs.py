@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from parity.fitting import factor, moved, order_of, rounded, told_order
+from parity.fitting import factor, moved, order_of, plain, told_order
 from parity.mistakes import Call, Mistake, Outcome, Suspected
 from parity.mistakes_precision import ANY
 
@@ -198,7 +198,7 @@ def _scaled(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
         one, other = (side[:, place] if axis else side for side in (result, recorded))
         by = None if np.array_equal(one, other, equal_nan=True) else factor(one, other)
         if by is not None:
-            found[place] = rounded(by)
+            found[place] = plain(by, recorded.dtype)
     if found and len(set(found.values())) == 1:
         by = next(iter(found.values()))
         which = "" if len(found) == len(places) else f"channels {', '.join(map(str, found))} "

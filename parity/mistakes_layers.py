@@ -7,7 +7,7 @@ import numpy as np
 
 from parity import operations
 from parity.data_operations import transformed
-from parity.fitting import assignment, factor, middle, moved, order_of, told_order
+from parity.fitting import assignment, corner, factor, moved, nearest_order, order_of, told_order
 from parity.mistakes import Call, Mistake, Suspected
 from parity.mistakes_precision import ANY
 from parity.precision import ROUNDINGS, Rounding, tf32
@@ -59,25 +59,24 @@ def orientations(call: Call, _: np.ndarray) -> Iterator[Mistake]:
 def output_maps(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
     """The filters in another order, as the map of each is found among the sound ones."""
     result, _ = call.outcome()
-    if result.shape == recorded.shape:
-        order = order_of(np.moveaxis(result, 1, 0), np.moveaxis(recorded, 1, 0))
+    if result.shape != recorded.shape:
+        return
+    b = call.inputs[BIASES][:, None, None]
+    for detail, positions, held in (("", (FILTERS, BIASES), 0 * b), ("biases are not", (FILTERS,), b)):
+        order = order_of(np.moveaxis(result - held, 1, 0), np.moveaxis(recorded - held, 1, 0))
         if len(set(order)) == len(order) and moved(order):
+            change = partial(changed, change=partial(np.take, indices=order, axis=0), positions=positions)
             told = f"filters permuted ({told_order(order)})"
-            yield Mistake("filters-permuted", told, partial(_results_in, order=order), fitted=moved(order))
-
-
-def _results_in(call: Call, order: list[int]) -> Call:
-    return call.then(lambda result, bound: (result[:, order], bound[:, order]))
+            yield Mistake("filters-permuted", told, change, fitted=moved(order), detail=detail)
 
 
 def input_maps(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
-    """The maps read in another order: solved for where they are few, else the orders that programs confuse."""
+    """The maps read in another order: solved for where they are few, else of the orders that programs confuse."""
     images, W = call.inputs[:BIASES]
-    part = middle(call, recorded, SOLVED_SIDE)
-    if part is None or images.shape[1] != W.shape[1]:
-        return
-    maps = W.shape[1]
-    for order in _confused(maps) if maps > MOST_MAPS else [_solved(*part)]:
+    part = corner(call, recorded, SOLVED_SIDE)
+    if part is not None and images.shape[1] == W.shape[1]:
+        terms, total = _under_each_plane(*part)
+        order = assignment(terms, total) if len(terms) <= MOST_MAPS else nearest_order(terms, total)
         if moved(order):
             told = f"input maps permuted ({told_order(order)})"
             yield Mistake("input-maps-permuted", told, partial(_maps_in, order=order), fitted=moved(order))
@@ -87,27 +86,13 @@ def _maps_in(call: Call, order: list[int]) -> Call:
     return call.fed(IMAGES, call.inputs[IMAGES][:, order])
 
 
-def _confused(maps: int) -> Iterator[list[int]]:
-    """The reverse, a turn by one either way, and every two exchanged."""
-    straight = list(range(maps))
-    yield from (straight[::-1], straight[1:] + straight[:1], straight[-1:] + straight[:-1])
-    for first in straight:
-        for second in straight[first + 1 :]:
-            order = list(straight)
-            order[first], order[second] = second, first
-            yield order
-
-
-def _solved(call: Call, recorded: np.ndarray) -> list[int]:
-    """Which map each plane of the filters has read: what each would give under each, and what was given in all."""
-    images, W, b = call.inputs
-    alone = call.fed(BIASES, np.zeros(b.shape))
-    terms = [
-        [alone.fed(IMAGES, images[:, [source]]).fed(FILTERS, W[:, [plane]]).outcome()[0] for plane in range(W.shape[1])]
-        for source in range(W.shape[1])
-    ]
-    total = recorded.astype(np.float64) - b[:, None, None]
-    return assignment(np.array(terms).reshape(len(terms), len(terms), -1), total.ravel())
+def _under_each_plane(call: Call, recorded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each map would give under each plane of the filters, (map, plane, number), and what was given in all."""
+    images, W, b = (values.astype(np.float64) for values in call.inputs)
+    laid = transformed(W, 2) if call.node.operation.startswith("convolution") else W
+    windows = np.lib.stride_tricks.sliding_window_view(images[0], W.shape[2:], axis=(1, 2))
+    terms = np.einsum("myxhw,fphw->mpfyx", windows, laid, optimize=True)
+    return terms.reshape(*terms.shape[:2], -1), (recorded.astype(np.float64) - b[:, None, None]).ravel()
 
 
 def biases(call: Call, _: np.ndarray) -> Iterator[Mistake]:

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from parity.fitting import factor, order_of, rounded
+from parity.fitting import factor, order_of, plain
 from parity.mistakes import Call, Mistake, Outcome, Suspected
 from parity.mistakes_inputs import told_channels
 from parity.mistakes_precision import ANY
@@ -60,7 +60,7 @@ def _read_off(call: Call, recorded: np.ndarray) -> _Divided:
             side if axis is None else side.take(place, axis) for side in (call.inputs[0], recorded, sound)
         )
         by = None if np.array_equal(after, right) else factor(after, before)
-        found.append(divisor if by is None or not np.isfinite(by) else rounded(by))
+        found.append(divisor if by is None or not np.isfinite(by) else plain(by, recorded.dtype))
     return _Divided(tuple(found), told)
 
 
@@ -69,7 +69,7 @@ def _named(call: Call, found: _Divided) -> tuple[str, str]:
     wrong, everything = found.wrong, len(found.wrong) == len(found.told)
     if everything and all(by == 1 for by in found.actual):
         return "not-divided", "not divided"
-    if everything and all(by == rounded(told**2) for by, told in zip(found.actual, found.told, strict=True)):
+    if everything and all(by == told**2 for by, told in zip(found.actual, found.told, strict=True)):
         return "divided-twice", "divided twice"
     if len({*found.actual}) == 1 and len({*found.told}) > 1:
         return "all-by-one-divisor", f"all channels divided by {found.actual[0]:.7g}"
@@ -89,7 +89,7 @@ def _only(found: _Divided) -> float | None:
 
 def _fitted(found: _Divided) -> int:
     """One number for each divisor that is not 1, nor the right one twice."""
-    return len({found.actual[p] for p in found.wrong} - {1.0} - {rounded(found.told[p] ** 2) for p in found.wrong})
+    return len({found.actual[place] for place in found.wrong} - {1.0} - {told**2 for told in found.told})
 
 
 def _divided_by(found: _Divided, call: Call) -> Call:
