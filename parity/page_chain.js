@@ -70,6 +70,6 @@ function chain(exhibit, open) {
 function marksLegend(exhibit) {
   const meanings = { PASS: "passes", FAIL: "fails", VACUOUS: "proves nothing: constant or within its own bound", "NOT EXERCISED": "the probe never got there", "NOT COMPARED": "no check here" };
   const here = Object.entries(meanings).filter(([verdict]) => exhibit.stages.some((stage) => stage.verdict === verdict));
-  const blame = exhibit.blamed.length ? [el("li", {}, el("span", { class: "tile first FAIL" }, mark("FAIL")), " to blame"), el("li", {}, el("span", { class: "tile follows FAIL" }, mark("FAIL")), " follows from what is to blame")] : [];
+  const blame = exhibit.blamed.length ? [el("li", {}, el("span", { class: "swatch first FAIL" }, mark("FAIL")), " to blame"), el("li", {}, el("span", { class: "swatch follows FAIL" }, mark("FAIL")), " follows from what is to blame")] : [];
   return el("ul", { class: "legend" }, here.map(([verdict, text]) => el("li", {}, mark(verdict), ` ${text}`)), blame);
 }
