@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +18,8 @@ from parity.docket import Docket
 from parity.trace import Record, read_request, read_trace
 from parity.trajectories import true_trajectory
 from parity.witness import Witness
-from parity_tests.data_path import PATH_CASES, make_path_request
-from parity_tests.probes import CASES, DTYPES, RECORDED_CASES, Case, make_request
+from parity_tests.data_path import PATH_CASES, TRAINED, make_path_request
+from parity_tests.probes import CASES, RECORDED_CASES, Case, make_request
 from parity_tests.trained_weights import trained_probes
 
 Tell = Callable[[str], None]
@@ -88,11 +88,10 @@ class Proceedings:
         """Every case judged."""
         self.tell(f"{self.witness.name}: {len(self.cases)} requests are made")
         self.prepare_requests()
-        by_dtype = [[case for case in self.cases if case.dtype == dtype] for dtype in DTYPES]
         self.tell(f"{self.witness.name}: the original runs")
-        _side_by_side(self._record_legacy, by_dtype)
+        _side_by_side(self._record_legacy, evenly(self.cases, by=_compiled))
         self.tell(f"{self.witness.name}: the port runs")
-        _side_by_side(self._record_port, [self.cases[::2], self.cases[1::2]])
+        _side_by_side(self._record_port, evenly(self.cases, by=lambda case: case))
         self.tell(f"{self.witness.name}: the judge compares")
         return self._judge()
 
@@ -157,6 +156,28 @@ class Proceedings:
             name = "recorded" if case.small else f"{case.variant}-{case.dtype}"
             grouped.setdefault(name, {})[case.id] = comparison
         return {name: Docket(comparisons) for name, comparisons in grouped.items()}
+
+
+def evenly(cases: Sequence[Case], *, by: Callable[[Case], Hashable]) -> list[list[Case]]:
+    """Two shares of the work that take about as long; cases that are equal `by` something stay together."""
+    groups: dict[Hashable, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(by(case), []).append(case)
+    shares: list[list[Case]] = [[], []]
+    for group in sorted(groups.values(), key=_seconds, reverse=True):
+        min(shares, key=_seconds).extend(group)
+    return shares
+
+
+def _compiled(case: Case) -> Hashable:
+    """What the original compiles a network for."""
+    return case.variant, case.dtype, case.output
+
+
+def _seconds(cases: Iterable[Case]) -> float:
+    """About what either side takes on one core, which only shares the work out."""
+    known = {TRAINED: 20.0}
+    return sum(known.get(case, 2.0 if case.scene else 5.0 if case.dtype == "float64" else 2.5) for case in cases)
 
 
 def _side_by_side(work: Callable[[Sequence[Case]], None], shares: Iterable[Sequence[Case]]) -> None:
