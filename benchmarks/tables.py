@@ -1,6 +1,6 @@
-"""The README's tables, made from the measurements: `python -m benchmarks.tables` writes them, `--check` only compares.
+"""The tables of README and case study, made from the measurements: `python -m benchmarks.tables` writes them.
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`.
+With `--check` it only compares. A table stands between `<!-- table NAME -->` and `<!-- end -->`.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from benchmarks import case_study_tables
 from benchmarks.accuracy import METRICS, ROWS
 from gate_tests.chosen import chosen
 from gate_tests.claims import claims
@@ -24,6 +25,7 @@ from port.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+DOCUMENTS = (README, ROOT / "docs" / "case-study.md")
 RESULTS = Path(__file__).parent / "results"
 LEDGER = ROOT / "parity_tests" / "ledger.toml"
 MARK = re.compile(r"(<!-- table (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -165,7 +167,10 @@ def ledger() -> str:
 
 
 _MAKERS = (ablation, accuracy, changes, gate, leakage, ledger, parity, recipes)
-TABLES: Mapping[str, Callable[[], str]] = {table.__name__: table for table in _MAKERS}
+TABLES: Mapping[str, Callable[[], str]] = {
+    **{table.__name__: table for table in _MAKERS},
+    **case_study_tables.TABLES,
+}
 
 
 def updated(text: str) -> str:
@@ -182,12 +187,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a table is out of date")
     check = parser.parse_args().check
-    before = README.read_text(encoding="utf-8")
-    after = updated(before)
-    if check:
-        return int(before != after)
-    README.write_text(after, encoding="utf-8")
-    return 0
+    stale = 0
+    for document in DOCUMENTS:
+        before = document.read_text(encoding="utf-8")
+        after = updated(before)
+        stale |= before != after
+        if not check:
+            document.write_text(after, encoding="utf-8")
+    return int(check and stale)
 
 
 if __name__ == "__main__":
