@@ -1,10 +1,12 @@
 """The gate trains what it is about, prints what it gated and what it did not, and fails in its exit code."""
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,7 +14,7 @@ from benchmarks.accuracy import METRICS, ONE_SYNTHETIC, Row, compared, methods
 from gate_tests import trainings
 from gate_tests.errors import GateError
 from gate_tests.trainings import Trainings
-from gate_tests.verdicts import Verdicts, table
+from gate_tests.verdicts import Verdicts, table, write_json
 
 ROOT = Path(__file__).parents[1]
 
@@ -98,11 +100,13 @@ recipes.RECIPES = {**recipes.RECIPES, "original": wrong}
 
 
 def gate(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The gate's own command, on a few numbers."""
-    command = [sys.executable, "-m", "pytest", "gate_tests", "-p", "no:cacheprovider", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, encoding="utf-8", timeout=300, check=False
-    )
+    """The gate's own command, on a few numbers; what it writes is not kept, so that a real run's verdicts stay."""
+    with TemporaryDirectory() as folder:
+        own = ["-p", "no:cacheprovider", f"--gate-report={folder}"]
+        command = [sys.executable, "-m", "pytest", "gate_tests", *own, *words]
+        return subprocess.run(
+            command, cwd=ROOT, env=os.environ | environment, capture_output=True, encoding="utf-8", timeout=300
+        )
 
 
 def test_gate_ends_in_its_table() -> None:
@@ -151,3 +155,20 @@ def test_gate_that_cannot_begin_holds_nothing(tmp_path: Path) -> None:
     assert "set SAR2NDVI_DATA to the folder" in done.stdout
     assert "gate: 3 gated, 2 WITHOUT A VERDICT, 2 ERRORS; " in done.stdout
     assert "all hold" not in done.stdout
+
+
+def test_verdicts_are_written_for_the_report(tmp_path: Path) -> None:
+    """How many ended how, and every line with what was expected and what the port said."""
+    verdicts = Verdicts()
+    with verdicts.gated("border", 8, "program") as line:
+        line.actual = 8
+    with pytest.raises(GateError), verdicts.gated("mae", 0.04321987, "record"):
+        raise GateError("worse")
+    verdicts.not_gated("cells.SAR.cc", "not at hand", "no table")
+    write_json(tmp_path / "gate" / "gate.json", verdicts)
+    told = json.loads((tmp_path / "gate" / "gate.json").read_text(encoding="utf-8"))
+    assert (told["held"], told["failed"], told["not_gated"]) == (1, 1, 1)
+    assert told["rows"][:2] == [
+        {"id": "border", "value": "8", "measured": "8", "verdict": "held"},
+        {"id": "mae", "value": "0.0432199", "measured": "", "verdict": "FAILED"},
+    ]
