@@ -15,6 +15,9 @@ from parity.trace import FORCED
 BLAMING = (Check.GIVEN, Check.FORCED, Check.OWN_INPUT)
 """Checks in which a stage stands alone, so that a failure is its own and not an earlier stage's."""
 
+TOLD = ("training", "graph")
+"""Fields in which a program tells what it did: where a stage of another kind is found, they follow from it."""
+
 
 def blame(findings: Iterable[Finding], graph: Graph) -> tuple[Finding, ...]:
     """One failed finding of each stage to blame: first doubts about the traces as such, then by the graph's order."""
@@ -22,12 +25,7 @@ def blame(findings: Iterable[Finding], graph: Graph) -> tuple[Finding, ...]:
     for finding in findings:
         if finding.verdict is Verdict.FAIL:
             failed.setdefault(_place(finding, graph), []).append(finding)
-    counted = any(node.stage in failed and node.operation in ORDERS for node in graph)
-    doubts = [
-        found[0]
-        for stage, found in failed.items()
-        if stage not in graph.stages and not (counted and stage == "training")
-    ]  # another order of batches, of another length, is another training
+    doubts = [found[0] for stage, found in failed.items() if stage not in graph.stages]
     blamed: list[Finding] = []
     explained: set[str] = set()
     for node, sources in _sources(graph):
@@ -38,7 +36,7 @@ def blame(findings: Iterable[Finding], graph: Graph) -> tuple[Finding, ...]:
             blamed.append((own or found)[0])
         if found or follows:
             explained.add(node.stage)
-    return (*doubts, *blamed)
+    return (*(doubt for doubt in doubts if not (blamed and doubt.stage in TOLD)), *blamed)
 
 
 def _place(finding: Finding, graph: Graph) -> str:

@@ -14,6 +14,7 @@ from parity.integrity import ROOMS, check_pair
 from parity.stages import judge_stages
 from parity.trace import Record
 from parity.trajectories import true_trajectory
+from parity.upstream import failed_before
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def compare(
     """
     doubts = check_pair(legacy, port, request=request, rooms=rooms, same_side=same_side)
     if doubts:
-        return Comparison(_without_arrays(legacy), _without_arrays(port), tuple(doubts), {})
+        found = (*failed_before(legacy, port, doubts, request), *doubts)
+        return Comparison(_without_arrays(legacy), _without_arrays(port), found, {})
     if truth is None:
         truth = true_trajectory(legacy)
     findings = [*judge_stages(legacy, port, request=request, truth=truth)]

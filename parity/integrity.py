@@ -52,7 +52,8 @@ def _same_request(legacy: Record, port: Record, request: Record | None) -> Itera
     for field in ("dtype", "training", "graph"):
         sides = legacy.manifest.get(field), port.manifest.get(field)
         if sides[0] != sides[1]:
-            yield _fail(field, f"legacy {_first_difference(*sides)} port; both must run the same network")
+            difference = _first_difference(*sides)
+            yield _fail(_place(field, *sides), f"legacy {difference} port; both must run the same network")
     asked = legacy.manifest.get("request") if request is None else request.manifest
     source = "legacy" if request is None else "request"
     for name, trace in (("legacy", legacy), ("port", port)):
@@ -60,6 +61,16 @@ def _same_request(legacy: Record, port: Record, request: Record | None) -> Itera
         if settings != asked:
             difference = _first_difference(settings, asked)
             yield _fail("request", f"{name} {difference} the {source}; both must run the same network")
+
+
+def _place(field: str, legacy: Any, port: Any) -> str:
+    """The field, or the stage where two graphs that name the same stages first differ."""
+    if field == "graph" and isinstance(legacy, list) and isinstance(port, list):
+        nodes = [one for one, other in zip(legacy, port, strict=False) if one != other and isinstance(one, Mapping)]
+        stages = [[str(node.get("stage")) for node in side if isinstance(node, Mapping)] for side in (legacy, port)]
+        if nodes and stages[0] == stages[1]:
+            return str(nodes[0].get("stage"))
+    return field
 
 
 def _first_difference(legacy: Any, port: Any) -> str:

@@ -240,7 +240,7 @@ _GEOTIFF = (
     ),
     mistake(
         "raster-clipped", "geotiff/pixels", "NDVI below 0 is written as 0.",
-        _written(lambda pixels: np.maximum(pixels, 0)),
+        _written(lambda pixels: np.maximum(pixels, 0)), case="radar",
     ),
 )  # fmt: skip
 

@@ -183,10 +183,12 @@ def test_number_of_patches_that_does_not_follow_is_refused(tmp_path: Path) -> No
 
 
 def test_inverted_mask_changes_how_many_are_scored(tmp_path: Path) -> None:
-    """Where the number of pixels differs nothing is compared; both numbers are told."""
+    """Where the number of pixels differs both numbers are told; to blame is the mask, which stands before them."""
     pair = make_path_pair(tmp_path, dtype="float64", mistakes={"metrics/valid": lambda valid: 1 - valid})
-    messages = [each.message for each in pair.judge().findings]
-    assert messages[0] == "metrics/estimate: legacy is (69,) float64, port is (3,) float64"
+    comparison = pair.judge()
+    messages = [each.message for each in comparison.findings]
+    assert "metrics/estimate: legacy is (69,) float64, port is (3,) float64" in messages
+    assert [finding.stage for finding in comparison.blamed] == ["metrics/valid"]
 
 
 @BOTH_DTYPES
