@@ -17,7 +17,6 @@ from judged_pair import GIVEN, MakePair, Pair
 from parity.integrity import ROOMS
 from parity.ledger import read_ledger
 from parity.trace import code_sha256, read_request, write_request
-from parity_tests.probes import RECORDED_CASES, make_request
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -220,47 +219,6 @@ def test_malformed_ledger_exits_1(run: Run, tmp_path: Path) -> None:
     done = run("ledger", "--ledger", path)
     assert (done.returncode, done.stdout) == (1, "")
     assert "ledger.toml, entry 1 (lone) lacks title" in one_paragraph(done.stderr, "FAIL: ")
-
-
-PORTS = {"sound": "python -m port record", "wrong": "python -m parity_tests.wrong_port filters-not-flipped"}
-
-
-@pytest.fixture(scope="module")
-def recorded_request(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A request whose answer is kept with the code."""
-    path = tmp_path_factory.mktemp("asked") / "request.npz"
-    make_request(RECORDED_CASES[1], path)
-    return path
-
-
-@pytest.mark.parametrize(("port", "code"), [("sound", 2), ("wrong", 1)])
-def test_request_is_judged(run: Run, recorded_request: Path, tmp_path: Path, port: str, code: int) -> None:
-    """Both sides record it and are compared: one request alone leaves branches unproven, and a wrong port fails."""
-    arguments = ["--witness=recorded", f"--port={PORTS[port]}", "--report", tmp_path / "report"]
-    done = run("judge", recorded_request, *arguments)
-    assert done.returncode == code, done.stderr
-    told = json.loads((tmp_path / "report" / "comparison.json").read_text(encoding="utf-8"))
-    assert told["exit_code"] == code
-    assert told["first_bad"] == (None if port == "sound" else "conv1/pre:own input")
-    assert ("diagnosis: " in done.stdout) == (port == "wrong")
-    assert {path.name for path in (tmp_path / "report").iterdir()} >= {"legacy.npz", "port.npz", "junit.xml"}
-
-
-@pytest.mark.parametrize(
-    ("port", "told"),
-    [
-        ("python -m port nothing", "the port (python -m port nothing): exit code "),
-        ("absent-recorder", "the port (absent-recorder): absent-recorder cannot be started"),
-        ("", "the port's command is empty"),
-        ("python 'open", "cannot be read (No closing quotation)"),
-    ],
-)
-def test_port_that_cannot_record_exits_1(run: Run, recorded_request: Path, port: str, told: str) -> None:
-    """It is no missing witness: one paragraph tells the command and what it said."""
-    done = run("judge", recorded_request, "--witness=recorded", f"--port={port}")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert told in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
 
 
 def test_request_that_no_recorded_trace_answers_exits_3(pair: Pair, run: Run) -> None:
