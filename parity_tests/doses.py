@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from parity.findings import Verdict
 from parity_tests.mutation import Plant
-from parity_tests.zoo_network import Convolve, convolving, losing, rectifying, rounded
+from parity_tests.zoo_network import Convolve, convolving, losing, one_weight, rectifying, rounded
 from parity_tests.zoo_training import gradient_of, made_with, stepping
 from parity_tests.zoo_trial import Bench, planted
 
@@ -61,17 +61,6 @@ def smallest_caught(bench: Bench, dose: Dose, dtype: str) -> dict[str, Any]:
     }
 
 
-def _one_weight(factor: float) -> Callable[[Convolve, Tensor, Tensor, Tensor], Tensor]:
-    """The layer's weight [0, 1, 2, 3] is scaled."""
-
-    def convolve(correlate: Convolve, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
-        factors = torch.ones_like(W)
-        factors[0, 1, 2, 3] = factor
-        return correlate(x, W * factors, b)
-
-    return convolve
-
-
 def _rounded_in_part(dtype: torch.dtype, part: float) -> Plant:
     """The first of conv1's weights, so large a part of all, are rounded."""
 
@@ -89,11 +78,11 @@ DOSES = (
     ),
     Dose(
         id="one-weight-of-conv1", title="one weight of conv1 is off by a factor 1 + dose", unit="of the weight",
-        plant=lambda dose: convolving(_one_weight(1 + dose), "conv1"),
+        plant=lambda dose: convolving(one_weight(dose), "conv1"),
     ),
     Dose(
         id="one-weight-of-conv2", title="one weight of conv2 is off by a factor 1 + dose", unit="of the weight",
-        plant=lambda dose: convolving(_one_weight(1 + dose), "conv2"),
+        plant=lambda dose: convolving(one_weight(dose), "conv2"),
     ),
     Dose(
         id="weights-in-float16", title="a part of conv1's weights is rounded to float16", unit="of the weights",

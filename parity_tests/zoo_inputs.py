@@ -84,57 +84,57 @@ INPUTS: tuple[Mutation, ...] = (
     # the original's list of patches is the first stage that holds any: batch/raw is its first rows
     *(
         Mutation(
-            id=f"input-shifted-in-{axis}", rows=("Z08",), title=f"inputs, not targets, are cut one pixel off in {axis}",
+            id=f"input-shifted-in-{axis}", rows=("Z08",), title=f"Inputs, not targets, are one pixel off in {axis}.",
             case="path", stage="patches/raw", known="shifted", plant=cutting(partial(_shifted, by=by)),
         )
         for axis, by in (("rows", (1, 0)), ("cols", (0, 1)))
     ),
     Mutation(
-        id="input-transposed", rows=("Z09",), title="rows and columns of every input patch are exchanged",
+        id="input-transposed", rows=("Z09",), title="Rows and columns of every input patch are exchanged.",
         case="path", stage="patches/raw", known="transposed", plant=cutting(_transposed),
     ),
     Mutation(
-        id="channels-4-and-5-exchanged", rows=("Z10",), title="VV and VH at t+1 are read in the other order",
+        id="channels-4-and-5-exchanged", rows=("Z10",), title="VV and VH at t+1 are read in the other order.",
         case="path", stage="patches/raw", known="channels-exchanged",
         plant=reading(both_ways((Band.VV_AFTER, Band.VH_AFTER))),
     ),
     Mutation(
-        id="vh-and-vv-exchanged", rows=("Z11",), title="VH and VV are exchanged at every date",
+        id="vh-and-vv-exchanged", rows=("Z11",), title="VH and VV are exchanged at every date.",
         case="path", stage="patches/raw", known="channels-permuted", plant=reading(_RADAR),
     ),
     Mutation(
-        id="ndvi-exchanged", rows=("Z12",), title="NDVI before and after are exchanged",
+        id="ndvi-exchanged", rows=("Z12",), title="NDVI before and after are exchanged.",
         case="path", stage="patches/raw", known="channels-exchanged",
         plant=reading(both_ways((Band.NDVI_BEFORE, Band.NDVI_AFTER))),
     ),
     Mutation(
-        id="all-channels-by-1000", rows=("Z13",), title="all channels are divided by 1000 where none is to be",
+        id="all-channels-by-1000", rows=("Z13",), title="All channels are divided by 1000 where none is to be.",
         case="unscaled", stage="batch/normalised", known="other-divisor",
         plant=dividing(lambda right, bands: right * NDVI_SCALE),
     ),
     # the original divides all: a port that knows better, and does not tell, is as wrong
     Mutation(
-        id="only-ndvi-by-1000", rows=("Z13",), title="only NDVI is divided, where all channels are to be",
+        id="only-ndvi-by-1000", rows=("Z13",), title="Only NDVI is divided, where all channels are to be.",
         case="network", stage="batch/normalised", known="other-divisor", plant=dividing(_only_ndvi),
     ),
     Mutation(
-        id="ndvi-not-divided", rows=("Z14",), title="NDVI is fed as stored, all else divided by 1000",
+        id="ndvi-not-divided", rows=("Z14",), title="NDVI is fed as stored, all else divided by 1000.",
         case="network", stage="batch/normalised", known="other-divisor", plant=dividing(_all_but_ndvi),
     ),
     Mutation(
-        id="target-not-divided", rows=("Z15",), title="the target is not divided by 1000",
+        id="target-not-divided", rows=("Z15",), title="The target is not divided by 1000.",
         case="network", stage="target/normalised", known="not-divided", plant=target_divided_by(1.0),
     ),
     Mutation(
-        id="target-divided-twice", rows=("Z15",), title="the target is divided by 1000 twice",
+        id="target-divided-twice", rows=("Z15",), title="The target is divided by 1000 twice.",
         case="network", stage="target/normalised", known="divided-twice", plant=target_divided_by(NDVI_SCALE**2),
     ),
     Mutation(
-        id="dem-in-metres", rows=("Z16",), title="the DEM is fed in metres",
+        id="dem-in-metres", rows=("Z16",), title="The DEM is fed in metres.",
         case="network", stage="batch/normalised", known="other-divisor", plant=dividing(_dem_in_metres),
     ),
     Mutation(
-        id="radar-of-other-date", rows=("Z17",), title="variant SAR is fed radar at t-1 for radar at t",
+        id="radar-of-other-date", rows=("Z17",), title="Variant SAR is fed radar at t-1 for radar at t.",
         case="radar", stage="batch/selected", known="other-channel", plant=cutting(_at_other_date),
     ),
 )  # fmt: skip

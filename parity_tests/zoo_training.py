@@ -165,136 +165,136 @@ def _mutation(id: str, rows: str, title: str, stage: str, known: str, plant: Pla
 
 _MOMENTUM = (
     _mutation(
-        "nesterov", "Z25", "momentum is Nesterov's", "step/0001/weight/conv1/W", "nesterov",
+        "nesterov", "Z25", "Momentum is Nesterov's.", "step/0001/weight/conv1/W", "nesterov",
         stepping(_nesterov, after=True),
     ),
     # two batches are an epoch in patches, four in a scene: step 5 is the first of the second
     _mutation(
-        "velocity-new-each-epoch", "Z26", "each epoch begins with an optimiser of its own",
+        "velocity-new-each-epoch", "Z26", "Each epoch begins with an optimiser of its own.",
         "step/0005/velocity/conv1/W", "velocity-not-kept", wrapped(training, "set_learning_rate", _new_each_epoch),
         "path",
     ),
     _mutation(
-        "velocity-not-kept", "Z26", "each step begins with a velocity of 0", "step/0002/velocity/conv1/W",
+        "velocity-not-kept", "Z26", "Each step begins with a velocity of 0.", "step/0002/velocity/conv1/W",
         "velocity-not-kept", stepping(_forgetting),
     ),
     _mutation(
-        "dampening", "Z26", "every gradient but the first is damped by a tenth", "step/0002/velocity/conv1/W",
+        "dampening", "Z26", "Every gradient but the first is damped by a tenth.", "step/0002/velocity/conv1/W",
         "dampening", stepping(_damped),
     ),
     _mutation(
-        "momentum-for-weights-only", "", "biases have no momentum", "step/0002/velocity/conv1/b", "",
+        "momentum-for-weights-only", "", "Biases have no momentum.", "step/0002/velocity/conv1/b", "",
         stepping(_forgetting_biases),
     ),
     _mutation(
-        "velocity-begun-as-gradient", "", "the first velocity is the gradient itself", "step/0001/velocity/conv1/W",
+        "velocity-begun-as-gradient", "", "The first velocity is the gradient itself.", "step/0001/velocity/conv1/W",
         "", stepping(_begun_as_gradient),
     ),
     _mutation(
-        "momentum-off", "", "momentum is 0.909 for 0.9", "step/0002/velocity/conv1/W", "", made_with(momentum=1.01),
+        "momentum-off", "", "Momentum is 0.909 for 0.9.", "step/0002/velocity/conv1/W", "", made_with(momentum=1.01),
     ),
 )  # fmt: skip
 _RATES = (
     _mutation(
-        "learning-rate-times-10", "Z27", "the learning rate is ten times what is asked", "step/0001/velocity/conv1/W",
+        "learning-rate-times-10", "Z27", "The learning rate is ten times what is asked.", "step/0001/velocity/conv1/W",
         "learning-rate-scaled", made_with(learning_rate=10.0),
     ),
     # in float32 the velocities of a step are judged together
     _mutation(
-        "learning-rate-times-10-float32", "Z27", "the learning rate is ten times what is asked, in float32",
+        "learning-rate-times-10-float32", "Z27", "The learning rate is ten times what is asked, in float32.",
         "step/0001/velocity", "learning-rate-scaled", made_with(learning_rate=10.0), "float32",
     ),
     _mutation(
-        "learning-rate-halved-each-epoch", "Z27", "the learning rate is halved from one epoch to the next",
+        "learning-rate-halved-each-epoch", "Z27", "The learning rate is halved from one epoch to the next.",
         "step/0005/velocity/conv1/W", "",
         wrapped(training, "learning_rate", lambda rate, recipe, epoch: rate(recipe, epoch) / 2**epoch), "path",
     ),
     _mutation(
-        "torch-momentum", "Z27", "momentum is PyTorch's, where the learning rate changes",
+        "torch-momentum", "Z27", "Momentum is PyTorch's, where the learning rate changes.",
         "step/0005/velocity/conv1/W", "torch-momentum", stepping(_rate_outside), "rates",
     ),
     _mutation(
-        "rate-change-missed", "Z27", "a change of the learning rate does not reach the optimiser",
+        "rate-change-missed", "Z27", "A change of the learning rate does not reach the optimiser.",
         "step/0005/velocity/conv1/W", "rate-change-missed",
         replaced(step_recording, "set_learning_rate", lambda _: lambda optimiser, rate: None), "rates",
     ),
     # decay that is added to the gradient shows in the velocity, which stands before the weight
     _mutation(
-        "weight-decay", "Z28", "weights decay through the gradient", "step/0001/velocity/conv1/W", "weight-decay",
+        "weight-decay", "Z28", "Weights decay through the gradient.", "step/0001/velocity/conv1/W", "weight-decay",
         stepping(lambda p, state, group: gradient_of(p).add_(DECAY * p)),
     ),
     _mutation(
-        "weight-decay-decoupled", "Z28", "weights decay by themselves", "step/0001/weight/conv1/W", "",
+        "weight-decay-decoupled", "Z28", "Weights decay by themselves.", "step/0001/weight/conv1/W", "",
         stepping(lambda p, state, group: p.mul_(1 - group["lr"] * DECAY)),
     ),
     _mutation(
-        "gradient-clipped", "", "gradients are clipped to a norm of 0.1", "step/0001/velocity/conv1/W", "",
+        "gradient-clipped", "", "Gradients are clipped to a norm of 0.1.", "step/0001/velocity/conv1/W", "",
         wrapped(LasagneMomentum, "step", _clipped),
     ),
     _mutation(
-        "gradient-halved", "", "gradients are halved, as if two workers' were averaged",
+        "gradient-halved", "", "Gradients are halved, as if two workers' were averaged.",
         "step/0001/velocity/conv1/W", "", stepping(lambda p, state, group: gradient_of(p).mul_(0.5)),
     ),
     _mutation(
-        "gradients-added-up", "", "gradients are not set to zero between steps", "step/0002/velocity/conv1/W", "",
+        "gradients-added-up", "", "Gradients are not set to zero between steps.", "step/0002/velocity/conv1/W", "",
         replaced(Optimizer, "zero_grad", lambda _: lambda self, set_to_none=True: None),
     ),
     _mutation(
-        "weights-kept-in-float16", "", "weights are rounded to float16 after each step", "step/0001/weight/conv1/W",
+        "weights-kept-in-float16", "", "Weights are rounded to float16 after each step.", "step/0001/weight/conv1/W",
         "", stepping(lambda p, state, group: p.copy_(p.half().to(p.dtype)), after=True),
     ),
     _mutation(
-        "biases-not-trained", "", "biases keep their first values", "step/0001/weight/conv1/b", "",
+        "biases-not-trained", "", "Biases keep their first values.", "step/0001/weight/conv1/b", "",
         stepping(lambda p, state, group: p.sub_(state["velocity"]) if p.ndim == 1 else p, after=True),
     ),
 )  # fmt: skip
 _BATCHES = (
     _mutation(
-        "partial-batch-kept", "Z29", "the incomplete last batch is trained on too", "split/order",
+        "partial-batch-kept", "Z29", "The incomplete last batch is trained on too.", "split/order",
         "partial-batch-kept", wrapped(SentinelPatchDataset, "batch_indices", _kept_last), "path",
     ),
     _mutation(
-        "partial-batch-validated", "Z29", "the incomplete last batch is validated on too", "loss/validation",
+        "partial-batch-validated", "Z29", "The incomplete last batch is validated on too.", "loss/validation",
         "", wrapped(data_path_recording, "train", _validating_all), "path",
     ),
     _mutation(
-        "reshuffled", "Z29", "patches are shuffled anew each epoch", "split/order", "reshuffled",
+        "reshuffled", "Z29", "Patches are shuffled anew each epoch.", "split/order", "reshuffled",
         wrapped(SentinelPatchDataset, "set_epoch", _reshuffled), "path",
     ),
     _mutation(
-        "loss-after-update", "", "the loss of a step is taken after its update", "step/0001/loss", "",
+        "loss-after-update", "", "The loss of a step is taken after its update.", "step/0001/loss", "",
         wrapped(step_recording, "trained", _loss_after),
     ),
     _mutation(
-        "epoch-loss-of-last-batch", "", "an epoch's loss is that of its last batch", "loss/epochs", "",
+        "epoch-loss-of-last-batch", "", "An epoch's loss is that of its last batch.", "loss/epochs", "",
         wrapped(training, "_mean_loss", lambda mean, losses: mean(list(losses)[-1:])), "path",
     ),
 )  # fmt: skip
 _RESTARTS = (
     _mutation(
-        "optimiser-state-lost", "Z34", "training is interrupted after a step, and goes on with velocities of 0",
+        "optimiser-state-lost", "Z34", "Training is interrupted after a step, and goes on with velocities of 0.",
         "step/0002/velocity/conv1/W", "optimiser-state-lost", wrapped(StepRecording, "__init__", _resumed),
     ),
     _mutation(
-        "compiled-keys-skipped", "Z34", "a checkpoint of keys `_orig_mod.` is loaded, strict=False: nothing is",
+        "compiled-keys-skipped", "Z34", "A checkpoint of keys `_orig_mod.` is loaded, strict=False: nothing is.",
         "step/0002/loss", "", wrapped(Checkpoint, "network", _prefixed), "restarts",
     ),
     _mutation(
-        "loaded-not-strictly", "Z34", "weights lack a bias and are loaded with strict=False", "weight/conv3/b", "",
+        "loaded-not-strictly", "Z34", "Weights lack a bias and are loaded with strict=False.", "weight/conv3/b", "",
         together(
             wrapped(recording, "to_state", _without_last_bias), wrapped(nn.Module, "load_state_dict", _lenient)
         ),
     ),
     _mutation(
-        "velocities-kept-over-restart", "", "a restart keeps the velocities that the original loses",
+        "velocities-kept-over-restart", "", "A restart keeps the velocities that the original loses.",
         "step/0002/velocity/conv1/W", "", wrapped(StepRecording, "_restart", _resumed_whole), "restarts",
     ),
     _mutation(
-        "start-of-variance-0.001", "", "0.001 is taken for the variance of the first weights", "weight/conv1/W", "",
+        "start-of-variance-0.001", "", "0.001 is taken for the variance of the first weights.", "weight/conv1/W", "",
         replaced(initialisation, "DEVIATION", lambda deviation: deviation**0.5), "start",
     ),
     _mutation(
-        "start-from-last-layer", "", "first weights are drawn from the last layer to the first", "weight/conv1/W", "",
+        "start-from-last-layer", "", "First weights are drawn from the last layer to the first.", "weight/conv1/W", "",
         wrapped(initialisation, "_convolutions", lambda every, network: reversed(list(every(network)))), "start",
     ),
 )  # fmt: skip
