@@ -113,6 +113,8 @@ def _after_update(run: Run, step: Step) -> Step:
 
 def orders(case: Case) -> Iterator[TrainingMistake]:
     """Other patches in a step than the order tells: orders that programs take, else as read off the losses."""
+    if not case.shows_in_loss:
+        return
     size, batches, count = case.training.batch_size, case.training.batches, case.patches
     listed = np.arange(count)
     whole = [listed[start : start + size] for start in range(0, count, size)]

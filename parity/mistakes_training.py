@@ -142,7 +142,7 @@ def clips(case: Case) -> Iterator[TrainingMistake]:
         ("gradients are clipped to a norm of {:.6g}", wrong.clipped_norm, length),
         ("gradients are clipped to {:.6g}", wrong.clipped_values, largest),
     ):
-        yield from case.fitted(Dose("gradient-clipped", told, _by(update), 0.9 * most, 1e-3 * most))
+        yield from case.fitted(Dose("gradient-clipped", told, _by(update), (1 - 1e-6) * most, 1e-3 * most))
 
 
 def _scaled(run: Run, dose: float) -> Run:

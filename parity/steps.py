@@ -4,6 +4,7 @@ What one step computes is read from the graph: all that leads from a batch, whic
 patches, to the loss and to the gradient of each weight.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ ORDERS = ("batch_order", "reshuffled")
 """Operations whose result tells the rows of each step."""
 BATCHES = ("rows", "rows_transformed")
 """Operations that take a batch from a list of patches."""
+KNOWN = 64
+"""Most batches whose gradients are remembered."""
 VALIDATION: Mapping[str, str] = {"patches/raw": "validation/raw", "targets/raw": "validation/targets"}
 """The list that validation reads in place of each of training's."""
 
@@ -94,7 +97,8 @@ class Run:
         seen: what is done to each step before it is told, in order.
         mean: how the losses of an epoch's batches become one.
         keeps: whether validation keeps an incomplete last batch; None for as training does.
-        begun: what the first step computed, which runs that begin alike need not compute again.
+        known: losses and gradients by the weights and rows that gave them, which runs that are alike for a while need
+            not compute again; None to remember nothing.
     """
 
     graph: Graph
@@ -108,7 +112,7 @@ class Run:
     seen: tuple[Callable[["Run", Step], Step], ...] = ()
     mean: Mean = over_patches
     keeps: bool | None = None
-    begun: dict[bytes, Values] = field(default_factory=dict)
+    known: dict[bytes, dict[str, np.ndarray]] | None = None
 
     def steps(self) -> Iterator[Step]:
         """The steps one by one.
@@ -121,12 +125,9 @@ class Run:
         state = State.start({name: self.recorded[name].astype(self.dtype) for name in gradients})
         for number in range(1, self.training.steps + 1):
             rows = choice(number, state.weight)
-            turned = _symmetries(network, self.training, number)
-            values = self._known(number, rows) or network.run(state.weight, rows, turned)
+            values = self._of_batch(network, number, rows, state.weight)
             of_step = {name: self._disturbed(stage, values[stage]) for name, stage in gradients.items()}
             state = self.update(state, of_step, self.training, number)
-            if number == 1 and not self.instead:
-                self.begun[rows.tobytes()] = {name: values[name] for name in ("loss", *gradients.values())}
             step = Step(number, rows, np.asarray(values["loss"]), of_step, state)
             for change in self.seen:
                 step = change(self, step)
@@ -151,8 +152,19 @@ class Run:
         """The part of the graph that leads to some stages."""
         return Network(self, stages)
 
-    def _known(self, number: int, rows: Rows) -> Values | None:
-        return self.begun.get(rows.tobytes()) if number == 1 and not self.instead else None
+    def _of_batch(self, network: "Network", number: int, rows: Rows, weight: Values) -> dict[str, np.ndarray]:
+        """The loss and the gradients of a step's batch."""
+        turned = _symmetries(network, self.training, number)
+        if self.known is None or self.instead or len(turned):
+            return network.run(weight, rows, turned)
+        key = hashlib.sha256(rows.tobytes() + b"".join(value.tobytes() for value in weight.values())).digest()
+        found = self.known.get(key)
+        if found is None:
+            values = network.run(weight, rows)
+            found = {name: values[name] for name in ("loss", *parameters(self.graph).values())}
+            if len(self.known) < KNOWN:
+                self.known[key] = found
+        return found
 
     def _disturbed(self, stage: str, gradient: np.ndarray) -> np.ndarray:
         return gradient + self.disturbance[stage] if stage in self.disturbance else gradient

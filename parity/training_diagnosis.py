@@ -64,10 +64,10 @@ def explain_training(legacy: Record, port: Record, found: Mapping[str, Mistake] 
     """
     evidence = Evidence(legacy, port)
     sound = evidence.sound
-    seen = _first_wrong(evidence, sound)
+    seen = evidence.first_wrong(sound)
     if seen is not None and found:
         mistaken = replace(sound, instead=_instead(legacy, found))
-        seen, sound = _first_wrong(evidence, mistaken), mistaken
+        seen, sound = evidence.first_wrong(mistaken), mistaken
     if seen is None:
         return TrainingExplanation(None, (), 0)
     return _search(Case(evidence, sound, seen))
@@ -118,18 +118,11 @@ def _pairs(case: Case) -> Iterator[tuple[TrainingMistake, TrainingMistake]]:
             if first.fitted:
                 continue
             run = first.change(case.run)
-            seen = _first_wrong_or_none(case.evidence, run)
+            seen = case.evidence.first_wrong(run)
             if seen is None:
                 continue
             for other in (other for place, other in enumerate(PAIRED) if place != number):
                 yield from ((first, second) for second in other(Case(case.evidence, run, seen)))
-
-
-def _first_wrong_or_none(evidence: Evidence, run: Run) -> Seen | None:
-    try:
-        return _first_wrong(evidence, run)
-    except ParityError:
-        return None
 
 
 def _changed(run: Run, mistakes: Iterable[TrainingMistake]) -> Run:

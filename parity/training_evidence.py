@@ -49,6 +49,7 @@ class Evidence:
         self._legacy, self.port = legacy, port
         self.training = Training.from_manifest(legacy.manifest, where=str(legacy.path))
         self.nodes = [node for node in legacy.graph if node.operation == "trajectory"]
+        self._known: dict[bytes, dict[str, np.ndarray]] = {}
         self._of_step: dict[int, list[Node]] = defaultdict(list)
         for node in self.nodes:
             self._of_step[node.attributes.get("step", 0)].append(node)
@@ -56,7 +57,7 @@ class Evidence:
     @property
     def sound(self) -> Run:
         """The right steps from what the port recorded."""
-        return Run(self._legacy.graph, self.port.arrays, self.training)
+        return Run(self._legacy.graph, self.port.arrays, self.training, known=self._known)
 
     @cached_property
     def errors(self) -> Mapping[str, np.ndarray]:
@@ -97,13 +98,17 @@ class Evidence:
         for of in ("loss", "epochs", "validation"):
             yield from judge.curve(of, run.training.steps, tracked, whole=True)
 
+    def first_wrong(self, run: Run) -> Seen | None:
+        """The first stage that a run does not explain; None where it explains all; ParityError as in `against`."""
+        return next((seen for seen in self.against(run) if not seen.share <= 1), None)
+
     def wrong(self, run: Run, until: int) -> np.ndarray:
-        """All errors up to a step, each in units of its bound, with their signs: a vector to be made small."""
+        """All errors up to a step, each in units of what its record may err by, with signs: a vector to be made small."""
         found = []
         for step in run.steps():
             nodes = self._of_step[step.number]
-            found += [self._error(node, step.told(str(node.attributes["of"])), run) for node in nodes]
-            found += [self._error(node, step.loss, run, step.number - 1) for node in self.curves("loss")]
+            found += [self._error(node, step.told(str(node.attributes["of"]))) for node in nodes]
+            found += [self._error(node, step.loss, step.number - 1) for node in self.curves("loss")]
             if step.number == until:
                 break
         return np.concatenate(found)
@@ -123,9 +128,10 @@ class Evidence:
         training = replace(run.training, momentum=self.training.momentum)
         return one_rounding(node, value, self.errors, training, self._legacy.dtype)
 
-    def _error(self, node: Node, value: np.ndarray, run: Run, place: int | None = None) -> np.ndarray:
+    def _error(self, node: Node, value: np.ndarray, place: int | None = None) -> np.ndarray:
         recorded = self.port[node.stage] if place is None else self.port[node.stage][place]
-        return np.ravel((recorded - value) / self.bound(node, value, run))
+        apart = recorded.astype(np.float64) - value
+        return np.ravel(apart / self.bound(node, recorded.astype(np.float64), self.sound))
 
 
 class _Exact:

@@ -30,6 +30,7 @@ class TrainingMistake:
         change: what it makes of sound steps.
         dose: how much of it, where that is a number.
         fitted: how many numbers were chosen so that it fits what is recorded.
+        detail: what is said besides where it shows.
     """
 
     name: str
@@ -37,6 +38,7 @@ class TrainingMistake:
     change: Callable[[Run], Run]
     dose: float | None = None
     fitted: int = 0
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ class Case:
         return list(parameters(self.run.graph))
 
     @property
+    def shows_in_loss(self) -> bool:
+        """Whether a batch's loss is wrong before its update is; in float32 it may be, and not show."""
+        stage, exact = self.run.graph[self.seen.stage], self.evidence.port.dtype == np.float64
+        return stage.attributes["of"] == "loss" or not exact
+
+    @property
     def patches(self) -> int:
         """How many there are to train on."""
         lists = [node.inputs[0] for node in self.run.network(["loss"]).batches]
@@ -91,14 +99,21 @@ class Case:
             yield dose.at(near if abs(near - found) < precise else found)
 
     def _nearest(self, dose: Dose) -> float | None:
-        """By Gauss and Newton; None where the dose does not count, or leads nowhere."""
+        """By Gauss and Newton; None where the dose counts too early, or not, or leads nowhere."""
         value, step = dose.start, dose.scale * 1e-4
+        counts = self.evidence.first_wrong(dose.change(self.run, value + step))
+        if counts is not None and counts.step < self._until:
+            return None
+        left = np.inf
         for _ in range(FITS):
             here, beside = (self.evidence.wrong(dose.change(self.run, at), self._until) for at in (value, value + step))
             slope = (beside - here) / step
             square = float(slope @ slope)
             if not (np.isfinite(square) and square > 0):
                 return None
+            before, left = left, float(here @ here)
+            if not left < before / 4:
+                break
             moved = -float(slope @ here) / square
             value += moved
             if abs(moved) <= 1e-14 * max(abs(value), dose.scale):
