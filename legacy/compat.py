@@ -5,7 +5,7 @@ Theano 0.8.2 (Python 2.7) needs no help. Lasagne 0.1 asks for two names that The
 * ``theano.tensor.signal.downsample`` (its ``max_pool_2d`` became ``pool.pool_2d``): imported by lasagne.layers.pool;
 * ``theano.sandbox.rng_mrg.MRG_RandomStreams`` (now ``MRG_RandomStream``): imported by lasagne.layers.noise.
 
-Both are only imported: the network of this room neither pools nor draws random numbers.
+The network of this room neither pools nor draws random numbers; a program of another's may pool.
 """
 import os
 import sys

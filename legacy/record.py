@@ -104,7 +104,7 @@ def _network(request, networks):
     return networks[key]
 
 
-def _bound_memory():
+def bound_memory():
     """Bound the address space to LEGACY_MEMORY_MB, where that is set and the system has such a bound."""
     megabytes = os.environ.get("LEGACY_MEMORY_MB")
     if megabytes:
@@ -118,7 +118,7 @@ def main(arguments):
     if not arguments or len(arguments) % 2:
         print("legacy.record: %d paths given, expected pairs: REQUEST.npz TRACE.npz ..." % len(arguments), file=sys.stderr)
         return 2
-    _bound_memory()
+    bound_memory()
     pairs, networks = list(zip(arguments[::2], arguments[1::2])), {}
     for count, (source, destination) in enumerate(pairs, 1):
         started = time.time()

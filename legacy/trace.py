@@ -98,10 +98,11 @@ def content_sha256(arrays):
     return digest.hexdigest()
 
 
-def code_sha256(directory):
-    """Return the sha256 over names and bytes of the `*.py` files of ``directory``, sorted by name."""
+def code_sha256(*directories):
+    """Return the sha256 over names and bytes of the `*.py` files of each directory, sorted by name."""
     digest = hashlib.sha256()
-    for name in sorted(entry for entry in os.listdir(directory) if entry.endswith(".py")):
-        with open(os.path.join(directory, name), "rb") as stream:
-            digest.update(name.encode("utf-8") + b"\0" + stream.read() + b"\0")
+    for directory in directories:
+        for name in sorted(entry for entry in os.listdir(directory) if entry.endswith(".py")):
+            with open(os.path.join(directory, name), "rb") as stream:
+                digest.update(name.encode("utf-8") + b"\0" + stream.read() + b"\0")
     return digest.hexdigest()

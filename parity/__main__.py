@@ -3,6 +3,7 @@
 Exit codes: 0 pass, 1 fail, 2 vacuous or not exercised, 3 the witness could not run.
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +23,7 @@ from parity.integrity import Programs
 from parity.judgement import PORT, Files, port_file, record_both, record_port
 from parity.ledger import read_ledger
 from parity.probe import write_probe
-from parity.report import table, write_text
+from parity.report import conclusion, table, write_text
 from parity.report_folder import Sides, newest, write_comparison, write_page
 from parity.rooms import ROOMS
 from parity.trace import read_request, read_trace
@@ -53,7 +54,31 @@ def compare(
     port_program: Annotated[Path | None, typer.Option(help="Where the port is another's: its program.")] = None,
 ) -> None:
     """Compare two traces stage by stage; exit 0 pass, 1 fail, 2 vacuous or not exercised."""
-    _conclude(legacy, port, request, report, programs=_programs(legacy_program, port_program))
+    _conclude(legacy, port, request, report, explain=True, programs=_programs(legacy_program, port_program))
+
+
+@app.command(name="diagnose")
+def diagnose_traces(
+    legacy: Annotated[Path, typer.Argument(help="The original's trace, .npz.")],
+    port: Annotated[Path, typer.Argument(help="The port's trace, .npz.")],
+    request: Annotated[Path | None, typer.Option(help="The request both should come from.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for diagnosis.json.")] = None,
+    legacy_program: Annotated[Path | None, typer.Option(help="Where the original is another's: its program.")] = None,
+    port_program: Annotated[Path | None, typer.Option(help="Where the port is another's: its program.")] = None,
+) -> None:
+    """Say which known mistake, or pair, explains each stage to blame; exit codes as of compare."""
+    sides = Sides(read_trace(legacy), read_trace(port), read_request(request) if request else None)
+    programs = _programs(legacy_program, port_program)
+    comparison = judge(sides.legacy, sides.port, request=sides.request, programs=programs)
+    console = Console()
+    found = diagnose(sides.legacy, sides.port, comparison, request=sides.request)
+    console.print(conclusion(comparison))
+    for sentence in found.sentences:
+        console.print(sentence, soft_wrap=True, markup=False)
+    if report is not None:
+        write_text(report / "diagnosis.json", json.dumps(found.as_json(), indent=2, allow_nan=False) + "\n")
+        console.print(f"wrote {report / 'diagnosis.json'}", soft_wrap=True, markup=False)
+    raise Judged(comparison.verdict.exit_code)
 
 
 @app.command(name="judge")

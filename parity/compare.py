@@ -10,7 +10,8 @@ import numpy as np
 from parity.blame import blame
 from parity.coverage import branches, check_coverage
 from parity.findings import Check, Finding, Verdict, worst
-from parity.integrity import ROOMS, check_pair
+from parity.integrity import Programs, check_pair
+from parity.rooms import ROOMS
 from parity.stages import judge_stages
 from parity.trace import Record
 from parity.trajectories import true_trajectory
@@ -66,6 +67,7 @@ def compare(
     truth: Mapping[str, np.ndarray] | None = None,
     rooms: Path = ROOMS,
     same_side: bool = False,
+    programs: Programs | None = None,
 ) -> Comparison:
     """Judge the port's trace by the legacy's.
 
@@ -76,8 +78,9 @@ def compare(
         truth: the trajectory in float64 (`parity.steps`); computed when not at hand.
         rooms: where the code that should have run stands.
         same_side: whether two witnesses, not the original and its port, are compared.
+        programs: of a side that is not of this project, the program that should have run.
     """
-    doubts = check_pair(legacy, port, request=request, rooms=rooms, same_side=same_side)
+    doubts = check_pair(legacy, port, request=request, rooms=rooms, same_side=same_side, programs=programs)
     if doubts:
         found = (*failed_before(legacy, port, doubts, request), *doubts)
         return Comparison(_without_arrays(legacy), _without_arrays(port), found, {})

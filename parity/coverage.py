@@ -8,6 +8,7 @@ from parity.coverage_bands import BANDS, CONVOLUTIONS, bands, kernels, separatin
 from parity.data_operations import covered_pixels, patch_grid
 from parity.findings import Check, Finding, Verdict
 from parity.graph import Node
+from parity.layer_operations import ignored, winners
 from parity.steps import VALIDATION
 from parity.trace import Record
 
@@ -21,7 +22,8 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
 
     A rectifier has negative and positive pre-activations; its gradient also those exactly 0 that a gradient reaches;
     the absolute error falls on either side of 0 or, where its gradient is used, is a tie; a patch is kept or refused by
-    one mask alone; a mask leaves pixels out; a patch list may leave an incomplete last batch. Besides these there are
+    one mask alone; a mask leaves pixels out; a pool that is told to ignore its border has one; windows have one maximum
+    or several; a patch list may leave an incomplete last batch. Besides these there are
     the mistakes in bands, kernels and biases that the probe would show (`parity.coverage_bands`), and, where a list has
     any, the images built to separate hypotheses. What is empty proves nothing anyway, and is left out here.
     """
@@ -40,6 +42,10 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
                 found[node.stage] = _signs(difference, "below", "above")
                 if node.inputs in differentiated:
                     found[node.stage]["tie"] = int((difference == 0).sum())
+            case "max_pool" | "mean_pool" if node.attributes.get("ignore_border"):
+                found[node.stage] = {"pixels of the border ignored": int(ignored(inputs[0], **node.attributes).sum())}
+            case "max_pool_gradient":
+                found[node.stage] = _ties(node, inputs)
             case "clear_patches":
                 found[node.stage] = _refusals(node, inputs)
             case "masked":
@@ -50,6 +56,14 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
             case operation if operation in (*BANDS, *CONVOLUTIONS) and trace[node.stage].size:
                 found[node.stage] = bands(node, trace) | kernels(node, trace)
     return {stage: counts for stage, counts in found.items() if counts} | _batches(trace)
+
+
+def _ties(node: Node, inputs: list[np.ndarray]) -> dict[str, int]:
+    """Windows with one maximum, and with several, that a gradient reaches."""
+    every = {**node.attributes, "ties": "all"}
+    tied = winners(inputs[0], **every).sum(axis=(4, 5)) > 1
+    reached = inputs[1] != 0
+    return {"one maximum": int((reached & ~tied).sum()), "tied maxima": int((reached & tied).sum())}
 
 
 def _refusals(node: Node, masks: list[np.ndarray]) -> dict[str, int]:
@@ -66,9 +80,10 @@ def _batches(trace: Record) -> dict[str, dict[str, int]]:
     """How the lists of patches go into batches."""
     training = trace.manifest.get("training") or {}
     found: dict[str, dict[str, int]] = {}
-    if training and "patches/raw" in trace.arrays:
+    listed = "patches/raw" if "patches/raw" in trace.arrays else _given_list(trace)
+    if training and listed:
         found["loss/curve"] = {
-            "incomplete last batch": len(trace["patches/raw"]) % training["batch_size"],
+            "incomplete last batch": len(trace[listed]) % training["batch_size"],
             "second pass over the list": max(0, training["steps"] - training["batches"]),
         }
     for node in trace.graph:
@@ -76,6 +91,12 @@ def _batches(trace: Record) -> dict[str, dict[str, int]]:
             left = len(trace[VALIDATION["patches/raw"]]) % training["batch_size"]
             found[node.stage] = {"incomplete last batch": left}
     return found
+
+
+def _given_list(trace: Record) -> str:
+    """The first list that is given and of which a batch is taken; empty where there is none."""
+    given = {node.stage for node in trace.graph if node.operation == "given"}
+    return next((node.inputs[0] for node in trace.graph if node.operation == "rows" and node.inputs[0] in given), "")
 
 
 def _signs(values: np.ndarray, below: str, above: str) -> dict[str, int]:

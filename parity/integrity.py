@@ -7,11 +7,13 @@ from typing import Any
 from parity.errors import TraceError
 from parity.findings import Check, Finding, Verdict, kind
 from parity.reference import entry_dtype
+from parity.rooms import ROOMS as ROOMS
+from parity.rooms import program_rooms
 from parity.trace import FORCED, Record, code_sha256
 from parity.training import Training
 
-ROOMS = Path(__file__).resolve().parent.parent
-"""Where the rooms `legacy` and `port` stand, whose code a trace must come from."""
+Programs = Mapping[str, Path]
+"""By side, `legacy` or `port`, the program that should have run in place of this project's own."""
 
 
 def _fail(field: str, message: str) -> Finding:
@@ -19,7 +21,13 @@ def _fail(field: str, message: str) -> Finding:
 
 
 def check_pair(
-    legacy: Record, port: Record, *, request: Record | None = None, rooms: Path = ROOMS, same_side: bool = False
+    legacy: Record,
+    port: Record,
+    *,
+    request: Record | None = None,
+    rooms: Path = ROOMS,
+    same_side: bool = False,
+    programs: Programs | None = None,
 ) -> list[Finding]:
     """All reasons why the two traces prove nothing about each other; empty when there is none.
 
@@ -29,6 +37,7 @@ def check_pair(
         request: the request both should come from, when at hand.
         rooms: the directory whose subdirectories are the code that should have run.
         same_side: whether both are to be of one side (two witnesses), not of two.
+        programs: of a side that is not of this project, the program that should have run.
     """
     return [
         *_same_request(legacy, port, request),
@@ -36,7 +45,7 @@ def check_pair(
         *_told_training(legacy),
         *_two_sides(legacy, port, same_side),
         *_separate_processes(legacy, port),
-        *(finding for side in (legacy, port) for finding in _fresh_code(side, rooms)),
+        *(finding for side in (legacy, port) for finding in _fresh_code(side, rooms, programs or {})),
         *_same_stages(legacy, port),
         *_same_kinds(legacy, port),
     ]
@@ -128,19 +137,24 @@ def _separate_processes(legacy: Record, port: Record) -> Iterator[Finding]:
         )
 
 
-def _fresh_code(trace: Record, rooms: Path) -> Iterator[Finding]:
-    """The trace's code must be what stands in its room today; where there is no such room, nothing vouches for it."""
+def _fresh_code(trace: Record, rooms: Path, programs: Programs) -> Iterator[Finding]:
+    """The trace's code must be what stands today in its room, or in the folder of the program that ran in its place."""
     side = str(trace.manifest.get("side"))
-    room = rooms / side
-    told = trace.manifest.get("code_sha256")
+    told, ran = trace.manifest.get("code_sha256"), trace.manifest.get("program")
+    program = programs.get(side)
     if not isinstance(told, str):
         yield _fail("code_sha256", f"{trace.path} does not tell the code that ran; record it again")
-    elif not (side.isidentifier() and room.is_dir()):
-        yield _fail("code_sha256", f"{trace.path} tells side {side!r}, but {rooms} has no such directory of code")
-    elif code_sha256(room) != told:
-        yield _fail(
-            "code_sha256", f"{trace.path} is stale: {side}/ has {code_sha256(room)}, it tells {told}; record it again"
-        )
+    elif ran != (program.name if program else None):
+        meant = f"{program} is given for this side" if program else f"this side's is not given (--{side}-program)"
+        yield _fail("program", f"{trace.path} tells program {ran!r}, {meant}; say what ran")
+    elif not (side.isidentifier() and (program.is_file() if program else (rooms / side).is_dir())):
+        wanted = f"there is no file {program}" if program else f"{rooms} has no such directory of code"
+        yield _fail("code_sha256", f"{trace.path} tells side {side!r}, but {wanted}")
+    else:
+        today = code_sha256(*(program_rooms(side, program, rooms) if program else [rooms / side]))
+        if today != told:
+            where = program or f"{side}/"
+            yield _fail("code_sha256", f"{trace.path} is stale: {where} has {today}, it tells {told}; record it again")
 
 
 def _same_stages(legacy: Record, port: Record) -> Iterator[Finding]:

@@ -62,6 +62,11 @@ def record_port(files: Files, *, port: str = PORT, say: Say = silent) -> None:
         raise ParityError(f"{error}; it must take REQUEST TRACE --teacher=LEGACY and write the trace") from error
 
 
+def port_file(command: str) -> Path | None:
+    """The program that a port's command runs, where it is another's: its first word that ends in .py."""
+    return next((Path(word) for word in recorder(command) if word.endswith(".py")), None)
+
+
 def recorder(command: str) -> Sequence[str]:
     """The words of a command; `python` is the interpreter that runs this.
 

@@ -191,6 +191,17 @@ def divisors(
     return np.asarray(there if count == "exc_pad" else np.full_like(there, size[0] * size[1]))
 
 
+def ignored(
+    images: Images, *, size: Size, stride: Size, ignore_border: bool = True, **_: str
+) -> Bool[np.ndarray, "row col"]:
+    """Which pixels lie beyond the last windows; those between windows that are far apart are left out on purpose."""
+    far = np.zeros(images.shape[2:], bool)
+    for axis in (0, 1):
+        count = pooled_length(images.shape[2 + axis], size[axis], stride[axis], ignore_border)
+        np.moveaxis(far, axis, 0)[(count - 1) * stride[axis] + size[axis] :] = True
+    return far
+
+
 def overlap(size: Size, stride: Size) -> int:
     """In how many windows a pixel may lie."""
     return int(np.prod([-(-length // step) for length, step in zip(size, stride, strict=True)]))

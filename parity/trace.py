@@ -87,11 +87,12 @@ def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def code_sha256(directory: Path) -> str:
-    """The hash over the names and bytes of a room's own `*.py` files, sorted by name."""
+def code_sha256(*directories: Path) -> str:
+    """The hash over the names and bytes of each room's own `*.py` files, sorted by name."""
     digest = hashlib.sha256()
-    for path in sorted(directory.glob("*.py"), key=lambda path: path.name):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for directory in directories:
+        for path in sorted(directory.glob("*.py"), key=lambda path: path.name):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -38,21 +38,24 @@ class Witness(Protocol):
         """Write a trace for each (request, trace) pair; raises WitnessError and leaves none when it fails."""
 
 
-def find(name: str = "best", *, threads: int = 1, say: Say = silent) -> Witness:
+def find(name: str = "best", *, threads: int = 1, say: Say = silent, program: Path | None = None) -> Witness:
     """A witness, prepared: the one named, or the best there is, which keeps why each better one could not be had.
 
     Args:
         name: best, container, interpreter, period or recorded.
         threads: BLAS threads of a live witness.
         say: takes each line of progress; making an environment takes minutes the first time.
+        program: what it is to run in place of this project's original (see `legacy/observe.py`); only a live one can.
 
     Raises:
         WitnessError: it cannot be had; for best, none can.
     """
+    if program is not None and not program.is_file():
+        raise WitnessError(f"there is no program {program}; give the file that makes the original's network")
     reasons: list[str] = []
     for candidate in BEST if name == "best" else (name,):
         try:
-            witness = _make(candidate, threads, say)
+            witness = _make(candidate, threads, say, program)
             witness.prepare()
         except WitnessError as error:
             reasons.append(f"{candidate}: {error}")
@@ -62,18 +65,28 @@ def find(name: str = "best", *, threads: int = 1, say: Say = silent) -> Witness:
     raise WitnessError("no witness can be had: " + "; ".join(reasons))
 
 
-def _make(name: str, threads: int, say: Say) -> Witness:
+def _make(name: str, threads: int, say: Say, program: Path | None) -> Witness:
     makers: dict[str, Callable[[], Witness]] = {
-        "container": lambda: ContainerWitness(threads=threads, say=say, engine=working_engine()),
-        "period": lambda: ContainerWitness(threads=threads, say=say, engine=working_engine(), target="period"),
-        "interpreter": lambda: _interpreter(threads, say),
-        "recorded": lambda: RecordedWitness(say=say),
+        "container": lambda: ContainerWitness(program=program, threads=threads, say=say, engine=working_engine()),
+        "period": lambda: ContainerWitness(
+            program=program, threads=threads, say=say, engine=working_engine(), target="period"
+        ),
+        "interpreter": lambda: _interpreter(threads, say, program),
+        "recorded": lambda: _recorded(say, program),
     }
     if name not in makers:
         raise WitnessError(f"there is no witness {name!r}; choose best, {', '.join(makers)}")
     return makers[name]()
 
 
-def _interpreter(threads: int, say: Say) -> Witness:
+def _interpreter(threads: int, say: Say, program: Path | None) -> Witness:
     python, version = find_python()
-    return InterpreterWitness(threads=threads, say=say, python=python, version=version)
+    return InterpreterWitness(program=program, threads=threads, say=say, python=python, version=version)
+
+
+def _recorded(say: Say, program: Path | None) -> Witness:
+    if program is not None:
+        raise WitnessError(
+            f"its traces are of this project's original, not of {program.name}; a live witness runs that"
+        )
+    return RecordedWitness(say=say)

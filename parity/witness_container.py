@@ -67,9 +67,14 @@ class ContainerWitness(LiveWitness):
     def _inside(self, exchange: Path, name: str) -> str:
         return f"/exchange/{name}"
 
+    def _program(self, program: Path) -> str:
+        return f"/program/{program.name}"
+
     def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:
         container = f"sar2ndvi-{uuid.uuid4().hex[:12]}"
         mounts = {f"{ROOT / 'legacy'}": "/room/legacy:ro", f"{exchange}": "/exchange", f"{self._compiled()}": "/cache"}
+        if self.program is not None:
+            mounts[str(self.program.resolve().parent)] = "/program:ro"
         spelling = "blas__ldflags" if self.target == "pymc" else "blas.ldflags"
         settings = self._settings("/cache", f"{spelling}=-lopenblas")
         command = [

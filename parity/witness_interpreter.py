@@ -76,6 +76,9 @@ class InterpreterWitness(LiveWitness):
     def _inside(self, exchange: Path, name: str) -> str:
         return str(exchange / name)
 
+    def _program(self, program: Path) -> str:
+        return str(program.resolve())
+
     def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:
         settings = self._settings(str(self._home() / "compiled"), "blas__ldflags=")
         env = _clean() | settings | {"PYTHONPATH": str(ROOT), "TMPDIR": str(exchange)}

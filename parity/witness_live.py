@@ -30,11 +30,13 @@ class LiveWitness(ABC):
         reasons: why each better witness could not be had.
         threads: BLAS threads.
         say: takes each line of progress.
+        program: what is recorded in place of this project's original: a file that `legacy.observe` understands.
     """
 
     reasons: tuple[str, ...] = ()
     threads: int = 1
     say: Say = silent
+    program: Path | None = None
     stack: Mapping[str, str] = field(default_factory=dict, init=False)
 
     @property
@@ -84,7 +86,7 @@ class LiveWitness(ABC):
             for (request, _), (copy, _) in zip(pairs, names, strict=True):
                 shutil.copyfile(request, exchange / copy)
             self._launch(
-                ["legacy.record", *(self._inside(exchange, name) for pair in names for name in pair)],
+                [*self._module(), *(self._inside(exchange, name) for pair in names for name in pair)],
                 exchange, what=f"{self.name}: {len(pairs)} requests", timeout_s=allowed,
             )  # fmt: skip
             for copy, trace in names:
@@ -95,12 +97,19 @@ class LiveWitness(ABC):
                 shutil.copyfile(exchange / trace, beside)
                 beside.replace(destination)
 
+    def _module(self) -> list[str]:
+        """What is run: this project's original, or a program of another's."""
+        return ["legacy.observe", self._program(self.program)] if self.program else ["legacy.record"]
+
     def _check(self, request: Path, trace: Path) -> None:
         try:
             record = read_trace(trace)
         except TraceError as error:
             raise WitnessError(f"{self.name}: wrote no sound trace of {request.name}: {error}") from error
-        expected = {"side": "legacy", "witness": self.name, "request_sha256": file_sha256(request)}
+        program = self.program.name if self.program else None
+        expected = {
+            "side": "legacy", "witness": self.name, "program": program, "request_sha256": file_sha256(request)
+        }  # fmt: skip
         actual = {key: record.manifest.get(key) for key in expected}
         if actual != expected:
             raise WitnessError(f"{self.name}: the trace of {request.name} tells {actual}, expected {expected}")
@@ -130,6 +139,10 @@ class LiveWitness(ABC):
     @abstractmethod
     def _inside(self, exchange: Path, name: str) -> str:
         """The path that a file of the exchange directory has for the witness."""
+
+    @abstractmethod
+    def _program(self, program: Path) -> str:
+        """The path that a program has for the witness."""
 
     @abstractmethod
     def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:

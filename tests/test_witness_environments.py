@@ -186,6 +186,9 @@ class FakeWitness(LiveWitness):
     def _inside(self, exchange: Path, name: str) -> str:
         return str(exchange / name)
 
+    def _program(self, program: Path) -> str:
+        return str(program)
+
     def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:
         return run([sys.executable, "-c", self.script, *module], what=what, timeout_s=timeout_s)
 
