@@ -121,6 +121,18 @@ def test_report_is_written(pair: Pair, run: Run, tmp_path: Path) -> None:
     ]
 
 
+def test_page_is_made_again(pair: Pair, run: Run, tmp_path: Path) -> None:
+    """Of a folder, or of the newest below reports/parity; where there is none, the error says what to run."""
+    nothing = run("report")
+    assert nothing.returncode == 1
+    assert "holds no folder with exhibits.json" in one_paragraph(nothing.stderr, "FAIL: ")
+    run("compare", *written(pair), "--report", tmp_path / "empty" / "reports" / "parity" / "mine")
+    for words in ((), (tmp_path / "empty" / "reports" / "parity" / "mine",)):
+        done = run("report", *words, "--out", tmp_path / "again.html")
+        assert (done.returncode, done.stderr, done.stdout) == (0, "", f"wrote {tmp_path / 'again.html'}\n")
+        assert (tmp_path / "again.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
 def test_report_that_cannot_be_written_exits_1(pair: Pair, run: Run, tmp_path: Path) -> None:
     """A file where the folder should be is one paragraph, though the pair is sound."""
     (tmp_path / "report").write_text("", encoding="utf-8")
