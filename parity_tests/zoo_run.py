@@ -1,4 +1,4 @@
-"""Run the zoo: `python -m parity_tests.zoo_run [--witness NAME] [--only ID ...] [--report DIR]`.
+"""Run the zoo: `python -m parity_tests.zoo_run [--witness NAME] [--only ID ...] [--correct N] [--report DIR]`.
 
 Exit codes: 0 all caught and blamed at the right stage; 1 a survivor, a wrong stage, a wrong name given as certain or a
 false alarm; 3 no witness that reads rasters.
@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,6 +28,7 @@ from parity.witness import Witness
 from parity_tests.doses import CASES, DOSES, smallest_caught
 from parity_tests.mutation import Mutation
 from parity_tests.proceedings import ONE_THREAD, READ_RASTERS
+from parity_tests.sound_runs import sound as sound_runs
 from parity_tests.zoo import ZOO
 from parity_tests.zoo_cases import ZOO_CASES, make_zoo_request
 from parity_tests.zoo_trial import Bench, Trial, sound, tried
@@ -34,6 +36,7 @@ from port.errors import Sar2NdviError
 
 PROCESSES = 2
 NO_WITNESS = 3
+CORRECT = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,16 +56,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(f"witness: {witness.description}")
     with tempfile.TemporaryDirectory(prefix="sar2ndvi-zoo-") as folder:
         found = run(witness, Bench(Path(folder)), chosen, console, doses=not asked.only)
+    found["sound"] = sound_runs(witness, asked.correct, partial(console.print, markup=False)) if asked.correct else None
     asked.report.mkdir(parents=True, exist_ok=True)
     (asked.report / "zoo.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     console.print(f"{closing(found)}; report in {asked.report}")
-    return int(bool(found["alarms"] or found["score"]["failed"]))
+    return int(bool(false_alarms(found) or found["score"]["failed"]))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--witness", default="best", help="best (default), container or interpreter")
     parser.add_argument("--only", nargs="+", default=[], metavar="ID", help="only these mutations, and no doses")
+    parser.add_argument(
+        "--correct", type=int, default=CORRECT, metavar="N", help="so many sound runs; 0: none, no equivalent ports"
+    )
     parser.add_argument("--report", type=Path, default=Path("reports/zoo"), help="folder of zoo.json")
     return parser
 
@@ -169,13 +176,18 @@ def score(trials: Sequence[Trial]) -> dict[str, int]:
     }
 
 
+def false_alarms(found: dict[str, Any]) -> int:
+    """How often a sound port was failed: before the zoo's requests, before random ones, computed in other ways."""
+    return len(found["alarms"]) + (found["sound"]["alarms"] if found["sound"] else 0)
+
+
 def closing(found: dict[str, Any]) -> str:
     """One sentence: how many wrong ports were caught, and blamed where they are wrong."""
     score = found["score"]
     return (
         f"{score['caught']} of {score['mutations']} wrong ports caught, {score['right_stage']} at the right stage, "
-        f"{score['diagnosed']} of {score['known']} named, {score['misnamed']} misnamed, {len(found['alarms'])} false "
-        f"alarms"
+        f"{score['diagnosed']} of {score['known']} named, {score['misnamed']} misnamed, {false_alarms(found)} false "
+        f"alarms in {found['sound']['comparisons'] if found['sound'] else 0} sound runs"
     )
 
 

@@ -134,8 +134,9 @@ def test_graph_of_the_pair_is_whole() -> None:
 
 
 def test_another_order_of_batches_is_blamed_for_another_training() -> None:
-    """The manifest's training counts the steps of the order; alone it is a doubt of its own."""
+    """The manifest's training and graph count the steps of the order; alone they are doubts of their own."""
     ordered = Graph((*NODES, Node("split/order", "batch_order", (), {"batch_size": 3, "epochs": 1})))
-    training, order = (fails(stage, check=Check.INTEGRITY, elements=0) for stage in ("training", "split/order"))
-    assert [finding.stage for finding in blame([*training, *order], ordered)] == ["split/order"]
-    assert [finding.stage for finding in blame(training, ordered)] == ["training"]
+    told = fails("training", "graph", check=Check.INTEGRITY, elements=0)
+    order = fails("split/order", check=Check.INTEGRITY, elements=0)
+    assert [finding.stage for finding in blame([*told, *order], ordered)] == ["split/order"]
+    assert [finding.stage for finding in blame(told, ordered)] == ["training", "graph"]
