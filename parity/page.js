@@ -22,12 +22,12 @@ function top() {
   const says = { PASS: "Port and original are equivalent", FAIL: "Port and original are not equivalent" };
   const headline = says[DATA.verdict] || "Not proven equivalent";
   document.title = `${DATA.verdict}: parity report`;
-  const passed = DATA.cases.filter((row) => row.verdict === "PASS").length;
+  const failed = DATA.cases.filter((row) => row.verdict === "FAIL").length;
   const blamed = names.find((name) => DATA.exhibits[name].first_bad);
   document.getElementById("top").append(
     el("p", { class: "kicker" }, `Parity report; witness: ${DATA.witness}; ${DATA.written}`),
     el("div", { class: "verdict" }, mark(DATA.verdict), el("h1", {}, headline)),
-    facts([["verdict", verdictWord(DATA.verdict)], ["cases that pass", `${passed} of ${DATA.cases.length}`], ["tensors compared", count(DATA.tensors)], ["numbers compared", count(DATA.numbers)], ...nearest()]),
+    facts([["verdict", verdictWord(DATA.verdict)], ["cases that fail", `${failed} of ${DATA.cases.length}`], ["tensors compared", count(DATA.tensors)], ["numbers compared", count(DATA.numbers)], ...nearest()]),
     ...(blamed ? [blame(blamed, DATA.exhibits[blamed].first_bad)] : []),
     ...(DATA.verdict !== "PASS" && !blamed && DATA.unproven.length ? [el("p", { class: "note" }, `Not proven: ${DATA.unproven.join(", ")}`)] : []),
   );
@@ -53,7 +53,8 @@ function show(name) {
   on(select, "change", () => { show(select.value); document.getElementById("case").focus(); });
   const pick = el("p", { class: "pick" }, el("label", { for: "case" }, "Case shown"), select);
   const place = on(el("section", { id: "stage", hidden: true, "aria-labelledby": "stage-name" }), "keydown", escape);
-  put("chain", pick, current.list, marksLegend(exhibit), current.said, place);
+  const partly = exhibit.verdict !== "PASS" && DATA.verdict === "PASS" ? el("p", { class: "muted" }, "What this case alone leaves unproven, another case proves.") : "";
+  put("chain", ...[pick, partly].filter(Boolean), current.list, marksLegend(exhibit), current.said, place);
   const keys = el("ul", { class: "legend" }, el("li", {}, "bars: the stage alone, coloured by verdict"), el("li", {}, "dots: free-running"), el("li", {}, "low grey bars: equal to the last bit"));
   put("shares", shareChart(exhibit.stages, (stage) => openStage(stage.stage)), keys, shareTable(exhibit.stages));
   put("losses", ...(exhibit.curves.length ? [lineLegend(), el("div", { class: "curves" }, exhibit.curves.map(curveChart))] : []));
@@ -97,7 +98,7 @@ section("diagnosis", "Diagnosis", "Which known mistake, planted in the judge's o
 section("shares", "Share of bound, by stage", "The largest error of each stage in units of what rounding may do there; above the line is wrong.");
 section("losses", "Losses", "");
 section("maps", "Maps", "");
-section("cases", "All cases", "");
+section("cases", "All cases", DATA.cases.length > 1 ? "What one case cannot show another must: a stage is proven where no case fails and one at least proves it." : "");
 section("ledger", "Ledger", "");
 section("zoo", "Zoo", "How many known wrong ports this judge catches.");
 section("gate", "Paper gate", "What is known of the paper, asked of the port's own code.");
