@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.errors import ParityError
 from parity.fitting import corner
-from parity.mistakes import Call, Mistake, Suspects
+from parity.mistakes import Call, Known, Mistake, Suspects
 
 EVIDENCE = 10
 """How many wrong numbers must stand behind each number that was fitted: one dose cannot be read off one sum."""
@@ -25,7 +25,7 @@ class Candidate:
         share: the largest error that is left, in units of the bound of what was computed with the mistakes.
     """
 
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[Known, ...]
     share: float
 
     @property
@@ -68,18 +68,21 @@ def errors(call: Call, recorded: np.ndarray, result: np.ndarray, bound: np.ndarr
     return np.asarray(np.where(np.isnan(found), np.inf, found))
 
 
-def candidates(call: Call, recorded: np.ndarray, suspects: Sequence[Suspects]) -> tuple[list[Candidate], int]:
+def candidates(
+    call: Call, recorded: np.ndarray, suspects: Sequence[Suspects], *, pairs: bool = True
+) -> tuple[list[Candidate], int]:
     """All candidates of the fewest mistakes, the nearest first, and how many mistakes and pairs were tried.
 
     Args:
         call: the sound one, which does not explain what is recorded.
         recorded: what the port holds of the stage.
         suspects: the families of mistakes of its operation.
+        pairs: whether two are tried where no single one does.
     """
     search = _Search(call, recorded)
     singles = chain.from_iterable(_suspected(family, call, recorded) for family in suspects)
     found = search.explaining((mistake,) for mistake in singles)
-    if not found:
+    if not found and pairs:
         found = search.explaining(_pairs(call, recorded, suspects))
     return _distinct(found), search.tried
 
@@ -88,10 +91,10 @@ def _pairs(call: Call, recorded: np.ndarray, suspects: Sequence[Suspects]) -> It
     """Two mistakes of different families, the second of them fitted to what the first makes of the call."""
     for number, family in enumerate(suspects):
         for first in _suspected(family, call, recorded):
-            changed = first.change(call)
+            wrong = first.change(call)
             for other, second_family in enumerate(suspects):
                 if other != number:
-                    yield from ((first, second) for second in _suspected(second_family, changed, recorded))
+                    yield from ((first, second) for second in _suspected(second_family, wrong, recorded))
 
 
 def _suspected(family: Suspects, call: Call, recorded: np.ndarray) -> list[Mistake]:
@@ -123,15 +126,16 @@ class _Search:
             self.tried += 1
             if EVIDENCE * sum(mistake.fitted for mistake in mistakes) > self._wrong:
                 continue
-            if self._part is not None and share(_changed(self._part[0], mistakes), self._part[1]) > 1:
+            if self._part is not None and share(changed(self._part[0], mistakes), self._part[1]) > 1:
                 continue
-            left = share(_changed(self._call, mistakes), self._recorded)
+            left = share(changed(self._call, mistakes), self._recorded)
             if left <= 1:
                 found.append(Candidate(mistakes, left))
         return found
 
 
-def _changed(call: Call, mistakes: Iterable[Mistake]) -> Call:
+def changed(call: Call, mistakes: Iterable[Mistake]) -> Call:
+    """The call with all these mistakes, one after the other."""
     for mistake in mistakes:
         call = mistake.change(call)
     return call

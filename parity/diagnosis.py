@@ -4,20 +4,26 @@ Each stage is taken alone, on the inputs that the port itself recorded for it, s
 made and two mistakes at two stages are two explanations. What no known mistake explains is told as unknown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from parity.candidates import Candidate, candidates, share
+from parity.candidates import Candidate, candidates, changed, share
 from parity.catalogue import CATALOGUE
 from parity.compare import Comparison
-from parity.findings import Check, Finding
+from parity.errors import ParityError
+from parity.findings import Check, Finding, Verdict
 from parity.graph import Node
-from parity.mistakes import Call
+from parity.mistakes import Call, Mistake
 from parity.reference import SHARED
 from parity.trace import FORCED, Record
+from parity.training_diagnosis import explain_training
+
+MOST_UNKNOWN = 3
+"""Stages that nothing explains, after which pairs are no longer tried: most follow from one strange mistake."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +98,68 @@ def diagnose(legacy: Record, port: Record, comparison: Comparison, *, request: R
         comparison: what the judge found of the two.
         request: the request both should come from, when at hand.
     """
-    found = (_explained(finding, legacy, port, request) for finding in comparison.blamed)
-    return Diagnosis(tuple(one for one in found if one is not None))
+    found: list[Explanation] = []
+    for finding in comparison.blamed:
+        node = _node(finding, legacy)
+        if node is not None and node.operation != "trajectory":
+            pairs = sum(not one.candidates for one in found) < MOST_UNKNOWN
+            found += _alone(_side(finding, legacy, port), node, legacy, request, pairs=pairs)
+    return Diagnosis((*found, *_steps(found, legacy, port, comparison)))
 
 
-def _explained(finding: Finding, legacy: Record, port: Record, request: Record | None) -> Explanation | None:
-    """What is known of a finding's stage; None for a doubt about the traces, or an entry that is not there."""
-    stage = finding.stage.removeprefix(FORCED)
-    if stage not in legacy.graph.stages:
-        return None
-    node = legacy.graph[stage]
+def _node(finding: Finding, legacy: Record) -> Node | None:
+    """The stage that a finding is about; of a group of stages after training the first; None for a doubt."""
+    place = finding.stage.removeprefix(FORCED)
+    named = (node for node in legacy.graph if node.stage == place or node.stage.startswith(f"{place}/"))
+    return next(named, None)
+
+
+def _side(finding: Finding, legacy: Record, port: Record) -> tuple[Record, Mapping[str, np.ndarray]]:
+    """Whose inputs a finding is about, and what came of them: the port's own, or the legacy's where it was forced."""
     forced = finding.check is Check.FORCED or finding.stage.startswith(FORCED)
-    recorded = (port.forced if forced else port.arrays).get(stage)
-    if recorded is None or stage not in legacy.arrays:
-        return None
-    call = _call(node, legacy, legacy if forced else port, request)
-    return explain(call, recorded)
+    return (legacy, port.forced) if forced else (port, port.arrays)
+
+
+def _alone(
+    side: tuple[Record, Mapping[str, np.ndarray]], node: Node, legacy: Record, request: Record | None, *, pairs: bool
+) -> list[Explanation]:
+    """What is known of one stage, from its own inputs; nothing where it is not in a trace."""
+    inputs, recorded = side
+    if node.stage not in recorded or node.stage not in legacy.arrays:
+        return []
+    return [explain(_call(node, legacy, inputs, request), recorded[node.stage], pairs=pairs)]
+
+
+def _steps(found: list[Explanation], legacy: Record, port: Record, comparison: Comparison) -> list[Explanation]:
+    """What is known of all training steps together.
+
+    Where they are not to blame they may still be wrong besides: what the known mistakes of single stages leave
+    unexplained is told where a known mistake of the steps explains it.
+    """
+    blamed = _any_steps(comparison.blamed, legacy)
+    failed = [finding for finding in comparison.findings if finding.verdict is Verdict.FAIL]
+    if not blamed and not (found and all(one.certain for one in found) and _any_steps(failed, legacy)):
+        return []
+    known = {} if blamed else {one.stage: _together(one.candidates[0]) for one in found}
+    try:
+        seen = explain_training(legacy, port, known)
+    except ParityError:
+        return []
+    if seen.seen is None or not (blamed or seen.candidates):
+        return []
+    told = tuple(Candidate(candidate.mistakes, candidate.share) for candidate in seen.candidates)
+    return [Explanation(seen.seen.stage, seen.seen.share, told, seen.tried)]
+
+
+def _any_steps(findings: Iterable[Finding], legacy: Record) -> bool:
+    nodes = (_node(finding, legacy) for finding in findings)
+    return any(node is not None and node.operation == "trajectory" for node in nodes)
+
+
+def _together(candidate: Candidate) -> Mistake:
+    """The mistakes of a candidate as one."""
+    mistakes = [mistake for mistake in candidate.mistakes if isinstance(mistake, Mistake)]
+    return Mistake(" + ".join(candidate.names), candidate.told, partial(changed, mistakes=mistakes))
 
 
 def _call(node: Node, legacy: Record, side: Record, request: Record | None) -> Call:
@@ -120,17 +172,18 @@ def _call(node: Node, legacy: Record, side: Record, request: Record | None) -> C
     return Call(node, values, legacy.dtype, legacy[node.stage].dtype, legacy.graph)
 
 
-def explain(call: Call, recorded: np.ndarray) -> Explanation:
+def explain(call: Call, recorded: np.ndarray, *, pairs: bool = True) -> Explanation:
     """What the catalogue knows of one stage.
 
     Args:
         call: its sound computation.
         recorded: what the port holds.
+        pairs: whether two mistakes are tried where no single one explains it.
     """
     before = share(call, recorded)
     if before <= 1:
         return Explanation(call.node.stage, before, (), 0)
-    found, tried = candidates(call, recorded, CATALOGUE.get(call.node.operation, ()))
+    found, tried = candidates(call, recorded, CATALOGUE.get(call.node.operation, ()), pairs=pairs)
     return Explanation(call.node.stage, before, tuple(found), tried)
 
 

@@ -7,7 +7,7 @@ one stage are one after the other. What the port recorded is held against the ou
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -120,6 +120,21 @@ class Mistake:
     dose: float | None = None
     fitted: int = 0
     detail: str = ""
+
+
+class Known(Protocol):
+    """What is said of a mistake, of one stage or of many steps; attributes as of `Mistake`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def told(self) -> str: ...  # noqa: D102
+    @property
+    def detail(self) -> str: ...  # noqa: D102
+    @property
+    def dose(self) -> float | None: ...  # noqa: D102
+    @property
+    def fitted(self) -> int: ...  # noqa: D102
 
 
 Suspects = Callable[[Call, np.ndarray], Iterable[Mistake]]

@@ -14,6 +14,8 @@ PATCHES, CHANNELS = 0, 1
 """Axes of (patch, channel, row, col)."""
 FARTHEST_PX = 2
 """How far a shift is sought."""
+MULTIPLIED = (2, 10, 100, 1000, 10000)
+"""By what programs multiply integers, to divide them again."""
 Change = Callable[[np.ndarray], np.ndarray]
 
 
@@ -156,6 +158,7 @@ def values(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
     if np.isnan(recorded).sum() < np.isnan(call.outcome()[0]).sum():
         yield Mistake("nan-as-zero", "NaN read as 0", partial(_on_result, partial(np.nan_to_num, nan=0.0)))
     yield from _wrapped(call, recorded)
+    yield from _overflown(call)
     yield from _scaled(call, recorded)
 
 
@@ -175,6 +178,19 @@ def _wrapped(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
         if (result < 0).any():
             told = f"signed integers of {bits} bits read as unsigned"
             yield Mistake("unsigned-as-signed", told, partial(_as_integers, recorded.dtype, 0, whole))
+
+
+def _overflown(call: Call) -> Iterator[Mistake]:
+    """Multiplied in 16 bits, and divided again."""
+    result, _ = call.outcome()
+    for by in MULTIPLIED:
+        if call.entry.kind == "i" and (np.abs(result.astype(np.float64)) * by >= 2**15).any():
+            told = f"overflown when multiplied by {by} in 16 bits"
+            yield Mistake("int16-overflow", told, partial(_on_result, partial(_there_and_back, by=by)))
+
+
+def _there_and_back(values: np.ndarray, by: int) -> np.ndarray:
+    return (np.mod(values.astype(np.int64) * by + 2**15, 2**16) - 2**15) // by
 
 
 def _as_integers(entry: np.dtype[np.generic], offset: int, whole: int, call: Call) -> Call:

@@ -10,7 +10,7 @@ from parity.data_operations import transformed
 from parity.fitting import assignment, corner, factor, moved, nearest_order, order_of, told_order
 from parity.mistakes import Call, Mistake, Suspected
 from parity.mistakes_precision import ANY
-from parity.precision import ROUNDINGS, Rounding, tf32
+from parity.precision import ROUNDINGS, Rounding, tf32, tf32_cut
 from parity.symmetries import symmetries
 
 IMAGES, FILTERS, BIASES = 0, 1, 2
@@ -137,7 +137,9 @@ def fewer_bits(call: Call, _: np.ndarray) -> Iterator[Mistake]:
         ):
             change = partial(changed, change=rounding, positions=positions)
             yield Mistake(f"weights-{name}", f"weights rounded to {name}", change, detail=detail)
-    yield Mistake("tf32", "multiplied in TF32", partial(changed, change=tf32, positions=(FILTERS, IMAGES)))
+    for detail, rounding in (("", tf32), ("cut off, not rounded", tf32_cut)):
+        change = partial(changed, change=rounding, positions=(FILTERS, IMAGES))
+        yield Mistake("tf32", "multiplied in TF32", change, detail=detail)
 
 
 def doses(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:

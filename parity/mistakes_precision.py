@@ -12,6 +12,8 @@ from parity.precision import ROUNDINGS, Rounding, float32
 
 def other_dtype(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
     """Of an entry of another dtype: all is computed in it, or in fewer bits and written in more."""
+    if recorded.dtype.kind != "f" or call.entry.kind != "f":
+        return
     if recorded.dtype != call.entry:
         told = f"computed as {recorded.dtype}, not {call.entry}"
         yield Mistake("other-dtype", told, lambda call: computed_in(call, recorded.dtype, recorded.dtype))

@@ -61,12 +61,40 @@ def test_sound_pair_exits_0(pair: Pair, run: Run) -> None:
 
 
 def test_wrong_port_exits_1(pair: Pair, run: Run) -> None:
-    """The last line names the stage to blame."""
+    """The verdict names the stage to blame, and the diagnosis after it what was done there."""
     pair.spoil("conv2/pre", lambda values: 1.01 * values)
     done = run("compare", *written(pair))
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.splitlines()[-1].startswith("FAIL: ")
-    assert "; first bad stage conv2/pre" in done.stdout.splitlines()[-1]
+    verdict, diagnosis = done.stdout.splitlines()[-3:-1]
+    assert verdict.startswith("FAIL: ")
+    assert "; first bad stage conv2/pre" in verdict
+    assert diagnosis.startswith("diagnosis: conv2/pre: weights and biases scaled by 1.01 (within 0.")
+
+
+def test_diagnosis_needs_no_framework(pair: Pair, run: Run, tmp_path: Path) -> None:
+    """Two traces are diagnosed where neither torch nor theano can be imported; the JSON says what was printed."""
+    for name in ("torch", "theano", "lasagne"):
+        (tmp_path / "empty" / f"{name}.py").write_text("raise ImportError('not here')\n", encoding="utf-8")
+    pair.spoil("conv2/pre", lambda values: 1.01 * values)
+    pair.spoil("output", lambda values: 1.01 * values)
+    done = run("diagnose", *written(pair), "--request", pair.request, "--report", tmp_path / "report")
+    assert (done.returncode, done.stderr) == (1, "")
+    told = json.loads((tmp_path / "report" / "diagnosis.json").read_text(encoding="utf-8"))
+    first = told["explanations"][0]
+    assert (first["stage"], first["certain"]) == ("conv2/pre", True)
+    (mistake,) = first["candidates"][0]["mistakes"]
+    assert mistake["name"] == "layer-scaled"
+    assert abs(mistake["dose"] - 1.01) < 1e-9
+    assert first["sentence"] in done.stdout.splitlines()
+    assert told["tried"] > 1
+
+
+def test_sound_pair_needs_no_diagnosis(pair: Pair, run: Run) -> None:
+    """Nothing is explained where nothing fails."""
+    done = run("diagnose", *written(pair), "--request", pair.request)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("PASS: ")
+    assert done.stdout.strip().count("\n") == 0
 
 
 def test_pair_in_doubt_exits_1(pair: Pair, run: Run) -> None:
