@@ -133,6 +133,8 @@ def _trials(pool: Executor, bench: Bench, mutations: Sequence[Mutation], console
         trials.append(trial)
         if trial.failed:
             console.print(f"{trial.id}: {trial.failed}", markup=False)
+        if len(trials) % 20 == 0:
+            console.print(f"{len(trials)} of {len(mutations)} tried")
     return trials
 
 
