@@ -1,7 +1,7 @@
 """Equivalent ports: other ways to compute the same, planted in the port, in which the judge must find no fault."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -64,8 +64,14 @@ def _threads(count: int) -> Plant:
     return plant
 
 
-def _without_mkldnn() -> AbstractContextManager[None]:
-    return torch.backends.mkldnn.flags(enabled=False)
+@contextmanager
+def _without_mkldnn() -> Iterator[None]:
+    """PyTorch's own convolutions."""
+    (before, *_) = torch.backends.mkldnn.set_flags(_enabled=False)
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.set_flags(_enabled=before)
 
 
 @contextmanager
