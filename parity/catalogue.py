@@ -1,9 +1,25 @@
 """The catalogue of known mistakes: by operation the families of suspects, from every module that knows some."""
 
-from parity import mistakes_gradients, mistakes_inputs, mistakes_layers, mistakes_rectifiers, mistakes_scales
+from parity import (
+    mistakes_data_path,
+    mistakes_gradients,
+    mistakes_inputs,
+    mistakes_layers,
+    mistakes_rectifiers,
+    mistakes_results,
+    mistakes_scales,
+)
 from parity.mistakes import Suspected, Suspects
 
-MODULES = (mistakes_layers, mistakes_rectifiers, mistakes_gradients, mistakes_inputs, mistakes_scales)
+MODULES = (
+    mistakes_layers,
+    mistakes_rectifiers,
+    mistakes_gradients,
+    mistakes_inputs,
+    mistakes_scales,
+    mistakes_data_path,
+    mistakes_results,
+)
 
 
 def _joined(*suspected: Suspected) -> Suspected:
