@@ -17,7 +17,7 @@ from port.scenes import Scene
 
 INPUT = "selected"
 """The name of what the network is fed."""
-Stages = dict[str, Float[Tensor, "1 channel row col"]]
+Stages = dict[str, Float[Tensor, "1 _ _ _"]]
 
 
 def tile_px(region: Region) -> int:
@@ -60,7 +60,7 @@ def _listening(network: FusionCNN) -> Iterator[list[Tensor]]:
         hook.remove()
 
 
-def _lay(images: Stages, stage: str, value: Float[Tensor, "1 channel row col"], tile: Region, inner: Region) -> None:
+def _lay(images: Stages, stage: str, value: Float[Tensor, "1 _ _ _"], tile: Region, inner: Region) -> None:
     """Put a tile's stage, which may reach beyond the tile, in its place in the whole."""
     margin = (value.shape[-1] - tile.shape[1]) // 2
     whole = inner.grown(margin)
