@@ -307,3 +307,23 @@ def test_the_probe_of_an_interpreter_runs_on_this_one() -> None:
         sys.version.split()[0],
         "its header Python.h is missing",
     )
+
+
+def test_recorded_traces_are_of_no_other_program(tmp_path: Path) -> None:
+    """Another's original needs a witness that runs."""
+    (tmp_path / "original.py").write_text("", encoding="utf-8")
+    with pytest.raises(WitnessError, match=r"recorded: its traces are of this project's original, not of original\.py"):
+        witness.find("recorded", program=tmp_path / "original.py")
+
+
+def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """Before anything is made."""
+    with pytest.raises(WitnessError, match=r"there is no program .*absent\.py; give the file"):
+        witness.find("recorded", program=tmp_path / "absent.py")
+
+
+def test_a_program_is_observed_in_place_of_the_original(tmp_path: Path) -> None:
+    """The room's own module is run on it."""
+    fake = FakeWitness(program=tmp_path / "lenet.py")
+    assert fake._module() == ["legacy.observe", str(tmp_path / "lenet.py")]
+    assert FakeWitness()._module() == ["legacy.record"]

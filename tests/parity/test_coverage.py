@@ -53,6 +53,31 @@ def test_tie_is_no_branch_without_a_gradient() -> None:
     assert reached(LOSS, [1, 2, 3, 3], [2, 2, 1, 1]) == {"below": 1, "above": 2}
 
 
+POOL = {"size": [2, 2], "stride": [2, 2]}
+
+
+def test_maxima_tie_where_a_gradient_reaches_them() -> None:
+    """Of four windows one has one maximum, one ties, and two that tie get no gradient."""
+    node = Node("grad/conv1/out", "max_pool_gradient", ("conv1/out", "grad/pool1"), POOL | {"ties": "all"})
+    image = [[[[1.0, 2, 3, 3], [0, 1, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]]]]
+    assert reached(node, image, [[[[1.0, 2], [0, 0]]]]) == {"one maximum": 1, "tied maxima": 1}
+
+
+@pytest.mark.parametrize(("side", "ignored"), [(5, 9), (4, 0)])
+def test_pool_that_is_told_to_ignore_its_border_has_one(side: int, ignored: int) -> None:
+    """The last row and column of five; none of four."""
+    node = Node("pool1", "max_pool", ("conv1/out",), POOL | {"ignore_border": True})
+    assert reached(node, np.zeros((1, 1, side, side)).tolist()) == {"pixels of the border ignored": ignored}
+
+
+def test_list_of_any_name_has_a_remainder_and_a_second_pass() -> None:
+    """Five images in batches of two."""
+    nodes = [Node("images", "given"), Node("batch/images", "rows", ("images",), {"start": 0, "stop": 2})]
+    manifest = {"graph": [n.as_json() for n in nodes], "training": {"batch_size": 2, "batches": 2, "steps": 3}}
+    found = branches(Record(Path("t.npz"), manifest, {"images": np.zeros(5), "batch/images": np.zeros(2)}, ""))
+    assert found == {"loss/curve": {"incomplete last batch": 1, "second pass over the list": 1}}
+
+
 def test_patches_are_kept_or_refused_by_one_mask_alone() -> None:
     """Of seven corners three are kept, three touch one mask only, and one touches both."""
     node = Node("patches/index", "clear_patches", ("mask/001", "mask/002"), {"side": 2, "stride": 1, "origin": 0})

@@ -1,0 +1,196 @@
+"""A recorder keeps what a program names, asks for what is missing, and its trace is judged as any other."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.compare import Comparison, compare
+from parity.errors import ParityError
+from parity.findings import Verdict
+from parity.integrity import check_pair
+from parity.question import probe_images, probe_weights, write_question
+from parity.recorder import Recorder
+from parity.trace import read_request, read_trace
+
+TRAINING = {"steps": 3, "recorded": [1, 3], "batch_size": 2, "learning_rate": 0.5, "momentum": 0.5}
+WEIGHTS = ("weight/dense1/W", "weight/dense1/b")
+
+
+@pytest.fixture
+def question(tmp_path: Path) -> Path:
+    """A dense layer of two features and two results, five rows, five targets."""
+    random = np.random.RandomState(1)
+    given = probe_weights({"dense1": (2, 2)}, random)
+    given |= {"features": random.normal(size=(5, 2)), "targets": random.normal(size=(5, 2))}
+    write_question(tmp_path / "q.npz", given, dtype="float64", **TRAINING)
+    return tmp_path / "q.npz"
+
+
+def program(folder: Path, side: str) -> Path:
+    """A file that stands for the program that ran."""
+    path = folder / side / f"{side}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"# {side}\n", encoding="utf-8")
+    return path
+
+
+def gradients(x: np.ndarray, output: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+    """Those of the mean absolute error, by stage."""
+    delta = np.sign(output - target) / target.size
+    return {"grad/output": delta, "grad/dense1/W": x.T @ delta, "grad/dense1/b": delta.sum(axis=0)}
+
+
+OPERATIONS = {
+    "weight/dense1/W": ("given", []),
+    "weight/dense1/b": ("given", []),
+    "output": ("dense", ["batch/features", *WEIGHTS]),
+    "loss": ("mean_absolute_error", ["output", "batch/targets"]),
+    "grad/output": ("mean_absolute_error_gradient", ["output", "batch/targets"]),
+    "grad/dense1/W": ("dense_gradient_weights", ["batch/features", "grad/output"]),
+    "grad/dense1/b": ("bias_gradient", ["grad/output"]),
+}
+
+
+def run(recorder: Recorder, *, told: bool, transposed: bool = False, again: bool = False) -> None:
+    """Record the layer and its training; with every operation told, or as the original tells them."""
+    weight = {name: recorder.given(name) for name in WEIGHTS}
+    velocity = dict.fromkeys(WEIGHTS, np.zeros(()))
+    for step, (x, target) in enumerate(recorder.batches(np.array)):
+        W = weight[WEIGHTS[0]].T if transposed else weight[WEIGHTS[0]]
+        output = x @ W + weight[WEIGHTS[1]]
+        found = gradients(x, output, target)
+        seen = weight | {"output": output, "loss": np.abs(output - target).mean()} | found
+        for name, value in seen.items() if step == 0 else ():
+            operation, inputs = OPERATIONS[name]
+            if told:
+                recorder.stage(name, value, operation=operation, inputs=inputs)
+            else:
+                forced = (lambda x, W, b: x @ W + b) if again and name == "output" else None
+                recorder.stage(name, value, again=forced)
+        for name in WEIGHTS:
+            velocity[name] = 0.5 * velocity[name] - 0.5 * found[name.replace("weight", "grad")]
+            weight = weight | {name: weight[name] + velocity[name]}
+        recorder.step(seen["loss"], velocity, weight)
+
+
+@pytest.fixture
+def original(question: Path, tmp_path: Path) -> Path:
+    """The original's trace, by the recorder too."""
+    recorder = Recorder(question, tmp_path / "legacy.npz", side="legacy")
+    run(recorder, told=True)
+    recorder.write(program(tmp_path, "legacy"))
+    return tmp_path / "legacy.npz"
+
+
+def judged(question: Path, original: Path, folder: Path, **how: bool) -> Comparison:
+    """The port recorded, and compared with the original as if another process had written it."""
+    recorder = Recorder(question, folder / "port.npz", original)
+    run(recorder, told=False, **how)
+    recorder.write(program(folder, "port"), "numpy")
+    legacy, port = read_trace(original), read_trace(folder / "port.npz")
+    port.manifest["process"]["id"] = "another"
+    programs = {side: program(folder, side) for side in ("legacy", "port")}
+    return compare(legacy, port, request=read_request(question), programs=programs)
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """What fails."""
+    return [finding.message for finding in comparison.findings if finding.verdict is Verdict.FAIL]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["alone", "taught"])
+def test_two_recorded_programs_are_judged(question: Path, original: Path, tmp_path: Path, again: bool) -> None:
+    """A sound port does not fail, with or without a stage computed again from the original's inputs."""
+    assert failures(judged(question, original, tmp_path, again=again)) == []
+
+
+def test_wrong_program_is_blamed(question: Path, original: Path, tmp_path: Path) -> None:
+    """A dense W that is not transposed, where its shape does not tell."""
+    found = judged(question, original, tmp_path, transposed=True)
+    assert found.first_bad is not None
+    assert found.first_bad.stage == "output"
+
+
+def test_missing_stages_are_named(question: Path, original: Path, tmp_path: Path) -> None:
+    """What the original recorded must be recorded."""
+    recorder = Recorder(question, tmp_path / "port.npz", original)
+    with pytest.raises(ParityError, match=r"\d+ stages were not recorded: weight/dense1/W, weight/dense1/b, output, "):
+        recorder.write(program(tmp_path, "port"))
+
+
+def test_unknown_stage_is_refused(question: Path, original: Path, tmp_path: Path) -> None:
+    """A misspelt name is not swallowed."""
+    with pytest.raises(ParityError, match=r"outptu: the original has no such stage; name it as the original does: "):
+        Recorder(question, tmp_path / "port.npz", original).stage("outptu", 1.0)
+
+
+def test_stage_that_nobody_tells_is_refused(question: Path, tmp_path: Path) -> None:
+    """Without an original the program says what each stage is."""
+    with pytest.raises(ParityError, match="output: no original tells its operation; give operation="):
+        Recorder(question, tmp_path / "legacy.npz", side="legacy").stage("output", 1.0)
+
+
+@pytest.mark.parametrize("words", [[], ["q.npz", "t.npz"], ["q.npz", "t.npz", "o.npz"]], ids=["none", "two", "bare"])
+def test_other_words_are_refused(words: list[str]) -> None:
+    """A port is asked as `parity judge` asks."""
+    with pytest.raises(ParityError, match="a port is asked REQUEST TRACE --teacher=ORIGINAL, not"):
+        Recorder.asked(words)
+
+
+def test_gradients_are_those_that_the_original_tells(question: Path, original: Path, tmp_path: Path) -> None:
+    """A weight's gradient leaves out `weight/`."""
+    expected = {"grad/output": "output", "grad/dense1/W": WEIGHTS[0], "grad/dense1/b": WEIGHTS[1]}
+    assert Recorder(question, tmp_path / "port.npz", original).gradients == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "changed", "message"),
+    [
+        (("legacy",), False, r"port.npz tells program 'port.py', this side's is not given \(--port-program\)"),
+        (("legacy", "port"), True, r"port.npz is stale: .*port.py has \w+, it tells \w+; record it again"),
+    ],
+    ids=["not given", "stale"],
+)
+def test_program_must_be_the_one_that_ran(
+    question: Path, original: Path, tmp_path: Path, told: tuple[str, ...], changed: bool, message: str
+) -> None:
+    """A trace of a program that nobody shows, or that was changed since, proves nothing."""
+    judged(question, original, tmp_path)
+    if changed:
+        (tmp_path / "port" / "helper.py").write_text("# new\n", encoding="utf-8")
+    sides = read_trace(original), read_trace(tmp_path / "port.npz")
+    sides[1].manifest["process"]["id"] = "another"
+    programs = {side: tmp_path / side / f"{side}.py" for side in told}
+    (finding,) = check_pair(*sides, request=read_request(question), programs=programs)
+    assert finding.verdict is Verdict.FAIL
+    assert re.search(message, finding.message)
+
+
+def test_program_that_did_not_run_is_refused(question: Path, original: Path, tmp_path: Path) -> None:
+    """A file of another name stands for nothing."""
+    judged(question, original, tmp_path)
+    sides = read_trace(original), read_trace(tmp_path / "port.npz")
+    sides[1].manifest["process"]["id"] = "another"
+    programs = {"legacy": tmp_path / "legacy" / "legacy.py", "port": tmp_path / "port" / "other.py"}
+    (finding,) = check_pair(*sides, programs=programs)
+    assert "tells program 'port.py'" in finding.message
+
+
+def test_probe_weights_have_a_dead_unit_in_each_layer_but_the_last() -> None:
+    """The last filter and the last column; the other biases differ."""
+    given = probe_weights({"conv1": (3, 2, 2, 2), "dense1": (5, 4), "dense2": (4, 2)}, np.random.RandomState(0))
+    assert not given["weight/conv1/W"][-1].any()
+    assert not given["weight/dense1/W"][:, -1].any()
+    assert given["weight/dense2/W"].all()
+    assert [given[f"weight/{layer}/b"][-1] == 0 for layer in ("conv1", "dense1", "dense2")] == [True, True, False]
+    assert len(np.unique(given["weight/dense1/b"])) == 4
+
+
+def test_probe_images_have_a_ramp_and_a_single_pixel() -> None:
+    """And noise."""
+    images = probe_images((4, 2, 6, 5), np.random.RandomState(0))
+    assert (np.ptp(np.diff(images[0], axis=1), axis=(1, 2)) < 1e-12).all()
+    assert (images[1] != 0).sum(axis=(1, 2)).tolist() == [1, 1]
+    assert (images[2:] != 0).all()
