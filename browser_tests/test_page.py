@@ -9,7 +9,23 @@ from selenium.webdriver.common.keys import Keys
 from browser_tests.browser import Browser
 from browser_tests.conftest import HOSTILE
 from browser_tests.questions import FAINT, FIRST_CELL, INTRUDER, OPEN_STAGE, SHOW_CASE, UNFOLD, UNNAMED
+from parity.report_folder import write_page
 
+ZOO = {
+    "mutations": [
+        {"id": "a", "title": "A", "caught": True, "right_stage": True, "stage": "loss", "share": float("inf"),
+         "known": "bias-dropped", "names": ["bias-dropped"], "diagnosed": True},
+        {"id": "b", "title": "B", "caught": False, "right_stage": False, "stage": "", "share": None, "known": "",
+         "names": [], "diagnosed": False},
+    ],
+    "doses": [{"id": "d", "title": "D", "unit": "part", "dtype": "float64", "smallest_caught": 0.0625,
+               "largest_missed": None, "stage": "loss"}],
+    "alarms": [], "sound": {"comparisons": 1000, "alarms": 0},
+}  # fmt: skip
+GATE = {"held": 1, "failed": 0, "not_gated": 1, "rows": [
+    {"id": "numbers", "value": "86", "measured": "86", "verdict": "held"},
+    {"id": "seed", "value": "", "measured": "", "verdict": "not gated"},
+]}  # fmt: skip
 SECTIONS = ["chain", "shares", "losses", "cases", "ledger", "versions"]
 
 
@@ -148,6 +164,24 @@ def test_case_is_chosen(browser: Browser, failing: Path) -> None:
     assert browser.one("#maps").is_displayed()
     groups = [each.text for each in browser.all(".chain h3")]
     assert (groups[0], groups[-1]) == ("raster", "geotiff")
+
+
+def test_zoo_and_gate_are_told(browser: Browser, passing: Path) -> None:
+    """Their scores, and every wrong port and every number behind them."""
+    beside = passing.parent.parent.parent
+    for name, content in (("zoo", ZOO), ("gate", GATE)):
+        (beside / name).mkdir(exist_ok=True)
+        (beside / name / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    page = write_page(passing.parent, passing.with_name("with_zoo.html"))
+    for name in ("zoo", "gate"):
+        (beside / name / f"{name}.json").unlink()
+    browser.open(page)
+    browser.run(UNFOLD)
+    said = browser.one("#zoo").text
+    assert [part for part in ("1 of 2", "0 in 1 000", "survived", "bias-dropped", "0.0625") if part not in said] == []
+    assert browser.one("#zoo tbody tr td:nth-child(5)").text == "\N{INFINITY}"
+    assert [each.text for each in browser.all("#gate dd")] == ["1", "0", "1"]
+    assert "86" in browser.one("#gate tbody").text
 
 
 @pytest.mark.parametrize("kind", ["passing", "failing"])

@@ -39,17 +39,19 @@ function facts(pairs) {
 
 function zoo(found) {
   const all = found.mutations || [];
-  const of = (test) => `${all.filter(test).length} of ${all.length}`;
-  const sound = found.sound || {};
-  const parts = [facts([["caught", of((m) => m.caught)], ["at the right stage", of((m) => m.right_stage)],
-    ["false alarms", `${sound.alarms ?? "?"} in ${count(sound.comparisons ?? 0)}`]])];
-  const rows = all.map((m) => [el("span", { class: "mono" }, m.id), m.title, verdictOf(m.caught, "caught", "survived"), el("code", {}, m.stage || ""), told(m.share)]);
-  const tall = table("The zoo", ["mistake", "what the wrong port does", "judged", "at", "x bound"], rows, [4]);
+  const of = (test, among = all) => `${among.filter(test).length} of ${among.length}`;
+  const sound = found.sound || { alarms: 0, comparisons: 0 };
+  const alarms = (found.alarms || []).length + sound.alarms;
+  const parts = [facts([["wrong ports caught", of((m) => m.caught)], ["at the right stage", of((m) => m.right_stage)],
+    ["named, of those known", of((m) => m.diagnosed, all.filter((m) => m.known))], ["false alarms", `${alarms} in ${count(sound.comparisons)} sound runs`]])];
+  const names = (m) => (m.names || m.diagnosis || []).map((name) => (typeof name === "string" ? name : JSON.stringify(name))).join("; or ");
+  const rows = all.map((m) => [el("span", { class: "mono" }, m.id), m.title, verdictOf(m.caught, "caught", "survived"), el("code", {}, m.stage || ""), told(m.share), names(m)]);
+  const tall = table("The zoo", ["mistake", "what the wrong port does", "judged", "at", "x bound", "diagnosis"], rows, [4]);
   tall.classList.add("tall");
   parts.push(el("details", {}, el("summary", {}, "Every mistake"), tall));
   if ((found.doses || []).length) {
-    const doses = found.doses.map((d) => [d.title, told(d.smallest_caught), told(d.largest_missed), d.unit || "", el("code", {}, d.stage || "")]);
-    parts.push(el("details", {}, el("summary", {}, "The smallest doses that are still caught"), table("Doses", ["mistake", "smallest caught", "largest missed", "unit", "at"], doses, [1, 2])));
+    const doses = found.doses.map((d) => [d.title, d.dtype || "", told(d.smallest_caught), told(d.largest_missed), d.unit || "", el("code", {}, d.stage || "")]);
+    parts.push(el("details", {}, el("summary", {}, "The smallest doses that are still caught"), table("Doses", ["mistake", "dtype", "smallest caught", "largest missed", "unit", "at"], doses, [2, 3])));
   }
   return parts;
 }

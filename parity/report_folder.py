@@ -151,11 +151,11 @@ def _beside(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is no such file."""
+    """A JSON object; None where there is no such file. What Python writes for infinity and NaN becomes text."""
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda name: str(float(name)))
     except ValueError as error:
         raise ParityError(f"{path} is not JSON ({error}); write the report again") from error
     if not isinstance(content, dict):

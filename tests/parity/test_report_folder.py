@@ -73,9 +73,11 @@ def test_page_is_made_again_with_what_lies_beside(pair: Pair, tmp_path: Path) ->
     write_court(folder, Docket({"a": comparison}), witness="interpreter", shown={"a": lambda: sides})
     for name in ("zoo", "gate"):
         (tmp_path / "reports" / name).mkdir()
-        (tmp_path / "reports" / name / f"{name}.json").write_text(json.dumps({"mine": name}), encoding="utf-8")
+        (tmp_path / "reports" / name / f"{name}.json").write_text(
+            json.dumps({"mine": [name, np.inf]}), encoding="utf-8"
+        )
     found = on_page(write_page(folder, tmp_path / "again.html"))
-    assert (found["zoo"], found["gate"]) == ({"mine": "zoo"}, {"mine": "gate"})
+    assert (found["zoo"], found["gate"]) == ({"mine": ["zoo", "inf"]}, {"mine": ["gate", "inf"]})
 
 
 def test_page_of_a_full_court_is_small(tmp_path: Path) -> None:
