@@ -32,8 +32,9 @@ def unit_roundoff(dtype: np.dtype[Any]) -> float:
     return float(np.finfo(dtype).eps) / 2
 
 
-ILL_CONDITIONED = frozenset({"correlation"})
-"""Operations whose rounding may exceed the semantic tolerance: of numbers that hardly differ little is left."""
+ILL_CONDITIONED = frozenset({"correlation", "bias_gradient"})
+"""Operations whose rounding may exceed the semantic tolerance: of numbers that hardly differ, or of signs that cancel,
+little is left."""
 
 
 def _convolution(node: Node, images: np.ndarray, W: np.ndarray, b: np.ndarray) -> Bound:

@@ -93,8 +93,8 @@ def sound(witness: Witness, count: int, tell: Tell) -> dict[str, Any]:
         random = [one for chunk in waiting.map(work, *zip(*_chunks(count), strict=True)) for one in chunk]
         equivalent = _equivalent_ports(witness, pool, Path(folder))
     alarms = [one for one in (*random, *equivalent) if one.verdict is Verdict.FAIL]
-    for one in alarms:
-        tell(f"false alarm: {one.id}: {one.said}")
+    for one in equivalent:
+        tell(f"equivalent port {one.id}: {one.verdict} {one.said}")
     verdicts = Counter(one.verdict.value for one in random)
     tell(f"{len(random)} sound runs in {time.monotonic() - started:.0f} s: {dict(verdicts)}, {len(alarms)} alarms")
     return {
@@ -126,6 +126,9 @@ def _chunk(
     witness.record([(path, _legacy(path)) for path in requests])
     between = time.monotonic()
     judged = list(pool.submit(_judged_all, requests).result())
+    for one in judged:
+        if one.verdict is Verdict.FAIL:
+            tell(f"false alarm: {one.id}: {one.said}")
     tell(f"{where.name}: {len(requests)} runs, original {between - started:.0f} s, port and judge "
          f"{time.monotonic() - between:.0f} s")  # fmt: skip
     return judged

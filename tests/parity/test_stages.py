@@ -175,3 +175,16 @@ def test_forced_stage_is_held_to_the_legacy() -> None:
     found = judged((Node("x", "given"), node), legacy, legacy | {"forced/half": np.array([0.5, 1.6])})
     assert failed(found) == ["half:teacher-forced"]
     assert found["half:own input"].verdict is Verdict.PASS
+
+
+CANCELLING = (Node("delta", "given"), Node("grad/b", "bias_gradient", ("delta",)))
+
+
+@pytest.mark.parametrize(
+    ("held", "bad"), [(0.0, []), (-2.8e-17, []), (1 / 3 / 25, ["grad/b:own input", "grad/b:free-running"])], ids=str
+)
+def test_signs_that_cancel_leave_their_rounding(held: float, bad: list[str]) -> None:
+    """As many pixels above their targets as below: 2.8e-17 on one side and 0 on the other; one sign lost still fails."""
+    delta = np.array([1 / 3 / 25, -1 / 3 / 25] * 12).reshape(1, 1, 4, 6)
+    legacy = {"delta": delta, "grad/b": np.array([2.8e-17])}
+    assert failed(judged(CANCELLING, legacy, {"delta": delta, "grad/b": np.array([held])})) == bad
