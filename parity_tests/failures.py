@@ -138,7 +138,7 @@ class _Retrial:
     deadline: float
 
     def blamed(self, requests: Sequence[Request]) -> list[str | None]:
-        """For each request what is to blame; None where it passes or is refused, which is then asked of each alone."""
+        """For each request what is to blame; None where it passes or is refused, by the witness then each for itself."""
         if time.monotonic() > self.deadline:
             return [None] * len(requests)
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -146,11 +146,22 @@ class _Retrial:
         asked = [self._write(index, request) for index, request in enumerate(requests)]
         try:
             self.proceedings.witness.record([(request, legacy) for request, legacy, _ in asked])
-            run_port([path for request, _, port in asked for path in (request, port)]
-                     + [f"--teacher={legacy}" for _, legacy, _ in asked])  # fmt: skip
-        except (WitnessError, RuntimeError):
+        except WitnessError:
             return [None] if len(requests) == 1 else [stage for one in requests for stage in self.blamed([one])]
+        self._record_port(asked)
         return [self._stage(*paths) for paths in asked]
+
+    def _record_port(self, asked: Sequence[tuple[Path, Path, Path]]) -> None:
+        """Let the port record; it goes on after the request that it cannot take, of which there is no trace then."""
+        while asked and time.monotonic() < self.deadline:
+            try:
+                run_port([path for request, _, port in asked for path in (request, port)]
+                         + [f"--teacher={legacy}" for _, legacy, _ in asked])  # fmt: skip
+            except RuntimeError:
+                refused = next((index for index, (*_, port) in enumerate(asked) if not port.exists()), len(asked))
+                asked = asked[refused + 1 :]
+            else:
+                return
 
     def _write(self, index: int, request: Request) -> tuple[Path, Path, Path]:
         names = (f"{index:02d}.{kind}.npz" for kind in ("request", "legacy", "port"))
