@@ -184,7 +184,7 @@ CANCELLING = (Node("delta", "given"), Node("grad/b", "bias_gradient", ("delta",)
     ("held", "bad"), [(0.0, []), (-2.8e-17, []), (1 / 3 / 25, ["grad/b:own input", "grad/b:free-running"])], ids=str
 )
 def test_signs_that_cancel_leave_their_rounding(held: float, bad: list[str]) -> None:
-    """As many pixels above their targets as below: 2.8e-17 on one side and 0 on the other; one sign lost still fails."""
+    """As many pixels above their targets as below: 2.8e-17 on one side, 0 on the other; one sign lost still fails."""
     delta = np.array([1 / 3 / 25, -1 / 3 / 25] * 12).reshape(1, 1, 4, 6)
     legacy = {"delta": delta, "grad/b": np.array([2.8e-17])}
     assert failed(judged(CANCELLING, legacy, {"delta": delta, "grad/b": np.array([held])})) == bad
