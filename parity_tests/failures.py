@@ -119,7 +119,11 @@ def _in_words(request: Request, found: Reduced) -> str:
 def _settings(request: Request) -> str:
     told, training = request.manifest, request.manifest["training"]
     shape = f"patches {request.arrays['patches/raw'].shape}, " if "patches/raw" in request.arrays else ""
-    length = f"{training['steps']} steps" if told["kind"] == "network" else f"{training['epochs']} epochs"
+    length = (
+        f"{training['steps']} steps"
+        if told["kind"] == "network"
+        else f"{training['epochs']} epochs of {told['patches']['limit']} patches"
+    )
     return f"{told['variant']}, {shape}batch {training['batch_size']}, {length}"
 
 
@@ -138,7 +142,7 @@ class _Retrial:
     deadline: float
 
     def blamed(self, requests: Sequence[Request]) -> list[str | None]:
-        """For each request what is to blame; None where it passes or is refused, by the witness then each for itself."""
+        """For each request what is to blame; None where it passes or is refused (what a witness refuses, it drops whole)."""
         if time.monotonic() > self.deadline:
             return [None] * len(requests)
         shutil.rmtree(self.directory, ignore_errors=True)
