@@ -142,7 +142,7 @@ class _Retrial:
     deadline: float
 
     def blamed(self, requests: Sequence[Request]) -> list[str | None]:
-        """For each request what is to blame; None where it passes or is refused (what a witness refuses, it drops whole)."""
+        """For each request what is to blame; None where it passes or is refused."""
         if time.monotonic() > self.deadline:
             return [None] * len(requests)
         shutil.rmtree(self.directory, ignore_errors=True)
