@@ -7,7 +7,7 @@ one stage are one after the other. What the port recorded is held against the ou
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -66,10 +66,10 @@ class Call:
             with np.errstate(all="ignore"):  # a wrong program may overflow, and is only compared
                 result, bound = self._computed() if self.instead is None else self.instead(self)
                 for step in self.afterwards:
-                    result, bound = step(result, bound)
+                    result, bound = step(np.asarray(result), np.asarray(bound))
         except ValueError as error:
             raise ParityError(f"{self.node.stage}: this mistake cannot be made of these shapes ({error})") from error
-        return result, bound
+        return np.asarray(result), np.asarray(bound)
 
     def _computed(self) -> Outcome:
         if self.node.operation in reference.SHARED:
@@ -122,6 +122,7 @@ class Mistake:
     detail: str = ""
 
 
+@runtime_checkable
 class Known(Protocol):
     """What is said of a mistake, of one stage or of many steps; attributes as of `Mistake`."""
 

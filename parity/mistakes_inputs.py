@@ -125,7 +125,7 @@ def _sorted(values: np.ndarray) -> np.ndarray:
 
 def patches(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
     """Patches in another order, left out, or others of the list, as each is found among those that there are."""
-    if not recorded.ndim or not len(recorded):
+    if recorded.ndim != 4 or not len(recorded):
         return
     result, _ = call.outcome()
     source = call.inputs[0] if call.node.operation == "rows" else result

@@ -1,0 +1,263 @@
+"""Each known mistake, planted beside the reference, is named; what is not known is never named for certain."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from judged_pair import MakePair
+
+from parity import operations as ops
+from parity.catalogue import CATALOGUE
+from parity.diagnosis import Diagnosis, Explanation, diagnose, explain
+from parity.graph import Node
+from parity.mistakes import Call
+from parity.precision import bfloat16, float16, tf32
+from parity.trace import read_request, read_trace
+
+Wrong = Callable[..., np.ndarray]
+RANDOM = np.random.default_rng(3)
+IMAGES, SQUARE = RANDOM.normal(size=(2, 4, 13, 12)), RANDOM.normal(size=(5, 4, 3, 3))
+BIASES = RANDOM.normal(size=5)
+DELTA = RANDOM.normal(size=(2, 5, 11, 10))
+SIGNED = RANDOM.normal(size=(3, 2, 6, 7)) * (RANDOM.random((3, 2, 6, 7)) > 0.2)
+PATCHES = RANDOM.normal(300, 400, (5, 4, 9, 9))
+RASTER = RANDOM.integers(-1500, 1500, (20, 21)).astype(np.int16)
+PAIRED = RANDOM.normal(size=(2, 3, 1, 5, 5))
+HALVES = (Ellipsis, slice(None, None, -1))
+conv, corr = ops.convolution_valid, ops.correlation_valid
+
+
+def called(operation: str, *inputs: np.ndarray, dtype: str = "float64", **attributes: Any) -> Call:
+    """The sound computation of a stage from these inputs; of what is given, the right value is the one input."""
+    names = () if operation in ("given", "decode") else tuple(f"input/{number}" for number in range(len(inputs)))
+    values = dict(zip(names or ("stage",), inputs, strict=True))
+    entry = inputs[0].dtype if operation == "decode" else np.dtype(dtype)
+    return Call(Node("stage", operation, names, attributes), values, np.dtype(dtype), entry)
+
+
+def told(call: Call, wrong: Wrong) -> Explanation:
+    """What is said of a program that computes something else from the inputs of a call."""
+    inputs = call.inputs or [call.values["stage"]]
+    return explain(call, np.asarray(wrong(*inputs)).astype(call.entry))
+
+
+def off(W: np.ndarray) -> np.ndarray:
+    """One weight 0.1 % off."""
+    changed = W.copy()
+    changed[2, 1, 0, 2] *= 1.001
+    return changed
+
+
+CONVOLUTION = called("convolution_valid", IMAGES, SQUARE, BIASES)
+RECTIFY, IDENTITY = called("rectify", SIGNED), called("identity", SIGNED)
+LOSS = called("mean_absolute_error", *PAIRED)
+LOSS_GRADIENT = called("mean_absolute_error_gradient", *PAIRED)
+GATE = called("rectify_gradient", SIGNED, SIGNED[::-1] + 1, at_zero=0.5)
+BY_WEIGHTS = called("convolution_valid_gradient_weights", IMAGES, DELTA)
+BY_INPUT = called("convolution_valid_gradient_input", SQUARE, DELTA)
+ROWS = called("rows", PATCHES, start=0, stop=3)
+GIVEN = called("given", PATCHES)
+DECODED = called("decode", RASTER)
+DIVIDE = called("divide", PATCHES, divisor=1000.0)
+CHANNELS = called("divide_channels", PATCHES, axis=1, divisors=[1.0, 1.0, 1000.0, 1.0])
+SELECT = called("select", PATCHES, axis=1, indices=[3, 0])
+KNOWN: dict[str, tuple[Call, Wrong, str]] = {
+    "not-flipped": (CONVOLUTION, corr, "filters-not-flipped"),
+    "transposed": (CONVOLUTION, lambda x, W, b: corr(x, W.swapaxes(2, 3), b), "filters-transposed"),
+    "turned": (CONVOLUTION, lambda x, W, b: conv(x, W.swapaxes(2, 3), b), "filters-transposed-and-flipped"),
+    "rows": (CONVOLUTION, lambda x, W, b: corr(x, W[:, :, ::-1], b), "filters-flipped-in-rows-only"),
+    "cols": (CONVOLUTION, lambda x, W, b: corr(x, W[HALVES], b), "filters-flipped-in-cols-only"),
+    "rotated": (CONVOLUTION, lambda x, W, b: conv(x, np.rot90(W, 1, (2, 3)), b), "filters-rotated"),
+    "flipped": (called("correlation_valid", IMAGES, SQUARE, BIASES), conv, "filters-flipped"),
+    "maps": (CONVOLUTION, lambda x, W, b: conv(x[:, [2, 0, 1, 3]], W, b), "input-maps-permuted"),
+    "filters": (CONVOLUTION, lambda x, W, b: conv(x, W[::-1], b[::-1]), "filters-permuted"),
+    "filters-alone": (CONVOLUTION, lambda x, W, b: conv(x, W[::-1], b), "filters-permuted"),
+    "no-bias": (CONVOLUTION, lambda x, W, b: conv(x, W, 0 * b), "bias-dropped"),
+    "two-biases": (CONVOLUTION, lambda x, W, b: conv(x, W, 2 * b), "bias-twice"),
+    "same": (CONVOLUTION, lambda x, W, b: conv(np.pad(x, [(0, 0)] * 2 + [(1, 1)] * 2), W, b), "padding-same"),
+    "float16": (CONVOLUTION, lambda x, W, b: conv(x, float16(W), b), "weights-float16"),
+    "bfloat16": (CONVOLUTION, lambda x, W, b: conv(x, bfloat16(W), bfloat16(b)), "weights-bfloat16"),
+    "tf32": (CONVOLUTION, lambda x, W, b: conv(tf32(x), tf32(W), b), "tf32"),
+    "one-off": (CONVOLUTION, lambda x, W, b: conv(x, off(W), b), "one-weight-off"),
+    "layer": (CONVOLUTION, lambda x, W, b: conv(x, 1.001 * W, b), "layer-scaled"),
+    "whole-layer": (CONVOLUTION, lambda x, W, b: 1.001 * conv(x, W, b), "layer-scaled"),
+    "half-results": (CONVOLUTION, lambda x, W, b: bfloat16(conv(x, W, b)), "rounded-bfloat16"),
+    "single": (CONVOLUTION, lambda x, W, b: conv(*(v.astype("f4") for v in (x, W, b))), "computed-in-float32"),
+    "linear": (RECTIFY, lambda x: x, "rectifier-missing"),
+    "leaky": (RECTIFY, lambda x: np.where(x > 0, x, 0.01 * x), "rectifier-leaky"),
+    "rectified": (IDENTITY, ops.rectify, "rectifier-added"),
+    "squares": (LOSS, lambda x, y: ((x - y) ** 2).mean(), "squared-error"),
+    "sum": (LOSS, lambda x, y: np.abs(x - y).sum(), "sum-for-mean"),
+    "batch": (LOSS, lambda x, y: np.abs(x - y).sum() / 3, "mean-over-batch-only"),
+    "squares-back": (LOSS_GRADIENT, lambda x, y: 2 * (x - y) / x.size, "squared-error"),
+    "sum-back": (LOSS_GRADIENT, lambda x, y: np.sign(x - y), "sum-for-mean"),
+    "at-0": (GATE, lambda x, d: ops.rectify_gradient(x, d, at_zero=0), "rectifier-gradient-at-zero"),
+    "at-0-other": (GATE, lambda x, d: ops.rectify_gradient(x, d, at_zero=0.3), "rectifier-gradient-at-zero"),
+    "passed": (GATE, lambda x, d: d, "rectifier-missing"),
+    "back-as-forth": (BY_WEIGHTS, ops.correlation_valid_gradient_weights, "gradient-filters-not-flipped"),
+    "through-as-forth": (BY_INPUT, ops.correlation_valid_gradient_input, "gradient-filters-not-flipped"),
+    "scaled-back": (BY_WEIGHTS, lambda x, d: 0.5 * ops.convolution_valid_gradient_weights(x, d), "gradient-scaled"),
+    "mean-bias": (called("bias_gradient", DELTA), lambda d: d.mean(axis=(0, 2, 3)), "bias-gradient-mean"),
+    "shifted": (ROWS, lambda x: np.roll(x[:3], 1, axis=3), "shifted"),
+    "shifted-in-zeros": (ROWS, lambda x: np.pad(x[:3], [(0, 0)] * 2 + [(1, 0), (0, 0)])[:, :, :-1], "shifted"),
+    "transposed-patch": (ROWS, lambda x: x[:3].swapaxes(2, 3), "transposed"),
+    "mirrored": (ROWS, lambda x: x[:3, :, ::-1], "mirrored"),
+    "exchanged": (ROWS, lambda x: x[:3, [0, 2, 1, 3]], "channels-exchanged"),
+    "permuted": (GIVEN, lambda x: x[:, [1, 2, 0, 3]], "channels-permuted"),
+    "reordered": (GIVEN, lambda x: x[::-1], "patches-reordered"),
+    "dropped": (ROWS, lambda x: x[[0, 2, 3]], "patch-dropped"),
+    "scaled": (GIVEN, lambda x: 0.5 * x, "scaled"),
+    "dem": (GIVEN, lambda x: x * np.array([1, 1, 1, 749.0])[:, None, None], "scaled"),
+    "nan": (called("given", np.where(PATCHES > 900, np.nan, PATCHES)), np.nan_to_num, "nan-as-zero"),
+    "unsigned": (DECODED, lambda x: x, "unsigned-as-signed"),
+    "overflow": (DECODED, lambda x: x * np.int16(100) // np.int16(100), "int16-overflow"),
+    "stored": (DIVIDE, lambda x: x, "not-divided"),
+    "twice": (DIVIDE, lambda x: x / 1000 / 1000, "divided-twice"),
+    "other": (DIVIDE, lambda x: x / 100, "other-divisor"),
+    "some": (DIVIDE, lambda x: x / np.array([1, 1, 1000, 1000.0])[:, None, None], "other-divisor"),
+    "all": (CHANNELS, lambda x: x / 1000, "all-by-one-divisor"),
+    "reciprocal": (called("divide", PATCHES, divisor=3.0), lambda x: x * (1 / 3.0), "multiplied-by-reciprocal"),
+    "other-date": (SELECT, lambda x: x[:, [3, 1]], "other-channel"),
+    "other-order": (SELECT, lambda x: x[:, [0, 3]], "channels-exchanged"),
+}
+"""A sound call, what a wrong program computes in its place, and the mistake's name."""
+
+
+@pytest.mark.parametrize("case", KNOWN)
+def test_known_mistake_is_named(case: str) -> None:
+    """It alone explains what was recorded, all of it."""
+    call, wrong, name = KNOWN[case]
+    found = told(call, wrong) if case != "unsigned" else explain(call, call.values["stage"].astype(np.uint16))
+    assert [candidate.names for candidate in found.candidates] == [(name,)], found.sentence
+    assert found.certain
+    assert found.share_before > 1
+    assert found.candidates[0].share <= 1
+
+
+@pytest.mark.parametrize("call", [CONVOLUTION, RECTIFY, LOSS, BY_WEIGHTS, ROWS, GIVEN, DIVIDE, SELECT])
+def test_sound_stage_has_no_explanation(call: Call) -> None:
+    """Nothing is tried where the sound computation explains what is recorded."""
+    found = explain(call, call.outcome()[0].astype(call.entry))
+    assert (found.candidates, found.tried, found.certain) == ((), 0, False)
+
+
+UNKNOWN: dict[str, tuple[Call, Wrong]] = {
+    "noise": (CONVOLUTION, lambda x, W, b: conv(x, W, b) * (1 + 1e-6 * np.arange(11)[:, None])),
+    "tanh": (RECTIFY, np.tanh),
+    "soft": (RECTIFY, lambda x: np.log1p(np.exp(x))),
+    "huber": (LOSS, lambda x, y: np.minimum(np.abs(x - y), (x - y) ** 2).mean()),
+    "dropout": (GIVEN, lambda x: x * (np.random.default_rng(2).random(x.shape) > 0.1)),
+    "by-a-random-factor": (DIVIDE, lambda x: x / (1000 + np.arange(9))),
+    "gate": (GATE, lambda x, d: d * (x > 0.5)),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_unknown_mistake_is_told_as_unknown(case: str) -> None:
+    """No name is given, and how many were tried is told."""
+    found = told(*UNKNOWN[case])
+    assert (found.candidates, found.certain) == ((), False)
+    assert found.sentence == f"stage: none of {found.tried} known mistakes and pairs explains it"
+
+
+def test_dose_is_not_read_off_one_number() -> None:
+    """A loss that is any number would be a scaled one: one number fits one dose, and so proves none."""
+    assert told(LOSS, lambda x, y: 0.77).candidates == ()
+
+
+def test_symmetric_filters_leave_it_open() -> None:
+    """Filters that are their own transposes lie alike in two wrong ways: neither is given as certain."""
+    W = SQUARE + SQUARE.swapaxes(2, 3)
+    found = told(called("convolution_valid", IMAGES, W, BIASES), corr)
+    assert {candidate.names for candidate in found.candidates} == {("filters-not-flipped",), ("filters-transposed",)}
+    assert not found.certain
+    assert "cannot be told apart on these inputs" in found.sentence
+
+
+PARTS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]] = {
+    "filters-not-flipped": lambda x, W, b: (x, W[:, :, ::-1, ::-1], b),
+    "filters-transposed": lambda x, W, b: (x, W.swapaxes(2, 3)[:, :, ::-1, ::-1], b),
+    "bias-dropped": lambda x, W, b: (x, W, 0 * b),
+    "bias-twice": lambda x, W, b: (x, W, 2 * b),
+    "input-maps-permuted": lambda x, W, b: (x[:, [1, 0, 2, 3]], W, b),
+    "filters-permuted": lambda x, W, b: (x, W[[0, 3, 2, 1, 4]], b[[0, 3, 2, 1, 4]]),
+    "weights-float16": lambda x, W, b: (x, float16(W), b),
+    "one-weight-off": lambda x, W, b: (x, off(W), b),
+}
+FAMILIES = [{"filters-not-flipped", "filters-transposed"}, {"bias-dropped", "bias-twice"}]
+
+
+def random_pairs(count: int) -> list[tuple[str, str]]:
+    """Pairs of mistakes that can be made together, drawn by a fixed seed."""
+    names = sorted(PARTS)
+    every = [(one, other) for one in names for other in names if one < other and {one, other} not in FAMILIES]
+    chosen = np.random.default_rng(11).choice(len(every), count, replace=False)
+    return [every[number] for number in chosen]
+
+
+@pytest.mark.parametrize("pair", random_pairs(10), ids=" and ".join)
+def test_two_mistakes_at_one_stage_are_a_pair(pair: tuple[str, str]) -> None:
+    """Both are named, and neither alone."""
+
+    def wrong(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return conv(*PARTS[pair[1]](*PARTS[pair[0]](x, W, b)))
+
+    found = told(CONVOLUTION, wrong)
+    assert pair in {candidate.names for candidate in found.candidates}, found.sentence
+    assert all(candidate.names == pair for candidate in found.candidates) or not found.certain
+
+
+def diagnosed(pair: Any) -> Diagnosis:
+    """The diagnosis of a pair of traces, as they are read from their files."""
+    comparison = pair.judge()
+    legacy, port = map(read_trace, pair.write())
+    return diagnose(legacy, port, comparison, request=read_request(pair.request))
+
+
+def test_sound_pair_has_no_explanation(make: MakePair) -> None:
+    """Nothing is to blame."""
+    assert diagnosed(make(forced=True)).as_json() == {"explanations": [], "tried": 0}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_two_mistakes_at_two_stages_are_two_explanations(make: MakePair, dtype: str) -> None:
+    """Each stage is taken on the inputs that the port recorded for it, so that the first hides nothing."""
+    wrong = {
+        "conv1/pre": corr,
+        "conv2/pre": lambda x, W, b: conv(x, W, 0 * b),
+        "loss": lambda x, y: np.abs(x - y).sum(),
+    }
+    found = diagnosed(make(dtype=dtype, forced=True, wrong=wrong))
+    assert {one.stage: one.candidates[0].names for one in found.explanations} == {
+        "conv1/pre": ("filters-not-flipped",),
+        "conv2/pre": ("bias-dropped",),
+        "loss": ("sum-for-mean",),
+    }
+    assert all(one.certain for one in found.explanations)
+
+
+def test_mistake_of_a_shared_helper_is_one_sentence(make: MakePair) -> None:
+    """Stages of one cause stand together."""
+    sentences = diagnosed(make(wrong={"conv1/pre": corr, "conv2/pre": corr})).sentences
+    assert len(sentences) == 1
+    assert sentences[0].startswith("conv1/pre, conv2/pre: filters not flipped (")
+
+
+def test_entry_that_is_not_the_requests_is_explained(make: MakePair) -> None:
+    """What the port holds of the request is held against the request's own bytes."""
+    pair = make()
+    pair.spoil("patches/raw", lambda values: values[:, [0, 2, 1]])
+    found = diagnosed(pair).explanations
+    assert (found[0].stage, found[0].cause) == ("patches/raw", "channels 1 and 2 exchanged")
+
+
+def test_catalogue_serves_every_operation_it_names() -> None:
+    """Each family is listed once for an operation, and gives mistakes whose words are not empty."""
+    for families in CATALOGUE.values():
+        assert len(families) == len(set(families))
+    for call, wrong, _ in KNOWN.values():
+        for family in CATALOGUE[call.node.operation]:
+            inputs = call.inputs or [call.values["stage"]]
+            recorded = np.asarray(wrong(*inputs)).astype(call.entry)
+            assert all(mistake.name and mistake.told for mistake in family(call, recorded))
