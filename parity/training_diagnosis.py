@@ -57,7 +57,8 @@ def explain_training(legacy: Record, port: Record, found: Mapping[str, Mistake] 
     Args:
         legacy: the witness's trace.
         port: the port's.
-        found: mistakes of single stages that are known already; each is made in every step, where that can be.
+        found: mistakes of single stages that are known already; each is made in every step, where that can be. Beside
+            them one mistake of the steps is sought, no pair.
 
     Raises:
         ParityError: the legacy tells no training, or the port's entries allow no steps.
@@ -70,7 +71,7 @@ def explain_training(legacy: Record, port: Record, found: Mapping[str, Mistake] 
         seen, sound = evidence.first_wrong(mistaken), mistaken
     if seen is None:
         return TrainingExplanation(None, (), 0)
-    return _search(Case(evidence, sound, seen))
+    return _search(Case(evidence, sound, seen), pairs=not found)
 
 
 def _first_wrong(evidence: Evidence, run: Run) -> Seen | None:
@@ -90,11 +91,11 @@ def _instead(legacy: Record, found: Mapping[str, Mistake]) -> dict[str, Computat
     return {stage: mistaken(mistake) for stage, mistake in found.items()}
 
 
-def _search(case: Case) -> TrainingExplanation:
+def _search(case: Case, *, pairs: bool) -> TrainingExplanation:
     """All that explain it of the fewest mistakes, those without a fitted dose before all others."""
     singles = [(mistake,) for family in FAMILIES for mistake in family(case)]
     found, tried = _explaining(case, singles)
-    if not found:
+    if not found and pairs:
         found, more = _explaining(case, _pairs(case))
         tried += more
     plain = [candidate for candidate in found if not any(mistake.fitted for mistake in candidate.mistakes)]
