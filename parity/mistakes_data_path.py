@@ -51,7 +51,7 @@ def masks(call: Call, _: np.ndarray) -> Iterator[Mistake]:
     for value in np.unique(call.inputs[0])[:8]:
         if value:
             told = f"masked only where the mask is {value}"
-            yield Mistake("mask-value", told, partial(_fed, partial(_where, value=value), first))
+            yield Mistake("mask-value", told, partial(_fed, partial(_where, value=int(value)), first))
     for node in call.graph:
         if node.operation == call.node.operation and node.inputs[0] != call.node.inputs[0]:
             other = call.values[node.inputs[0]]
@@ -183,22 +183,36 @@ def orders(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
     """Batches with the incomplete last one, of an order that is drawn, or taken from the list in another way."""
     told, count = call.node.attributes, len(call.inputs[0])
     size, epochs = int(told["batch_size"]), int(told["epochs"])
+    length = count // size * size
+    found: list[Mistake] = []
     if not told.get("keep"):
-        kept = "the incomplete last batch is kept"
-        yield Mistake("partial-batch-kept", kept, partial(_telling, "keep", True))
+        found.append(
+            Mistake("partial-batch-kept", "the incomplete last batch is kept", partial(_telling, "keep", True))
+        )
     for seed in range(SEEDS):
         drawn = f"patches are shuffled anew each epoch, by NumPy's generator of ({seed}, epoch)"
-        yield Mistake("reshuffled", drawn, partial(_drawn, seed))
-    length = count // size * size
-    backwards = np.tile(np.arange(length).reshape(-1, size)[::-1], (epochs, 1))
-    on_and_on = np.arange(epochs * length).reshape(-1, size) % count
-    yield Mistake("other-order", "batches are taken from the last to the first", partial(_being, backwards))
-    yield Mistake("other-order", "an epoch begins where the one before it ended", partial(_being, on_and_on))
-    if recorded.shape == (len(on_and_on), size) and length:
-        each = recorded.reshape(epochs, length)
-        once = all(len(np.unique(rows)) == length for rows in each) and (each >= 0).all() and (each < count).all()
-        if once and epochs > 1 and len(np.unique(each, axis=0)) == epochs:
-            yield Mistake("reshuffled", "each epoch has an order of its own", partial(_being, recorded))
+        found.append(Mistake("reshuffled", drawn, partial(_drawn, seed)))
+    for words, other in (
+        (
+            "batches are taken from the last to the first",
+            np.tile(np.arange(length).reshape(-1, size)[::-1], (epochs, 1)),
+        ),
+        ("an epoch begins where the one before it ended", np.arange(epochs * length).reshape(-1, size) % count),
+    ):
+        found.append(Mistake("other-order", words, partial(_being, other)))
+    named = [mistake for mistake in found if np.array_equal(mistake.change(call).outcome()[0], recorded)]
+    if not named and _reshuffled(recorded, epochs, length, count):
+        named = [Mistake("reshuffled", "each epoch has an order of its own", partial(_being, recorded))]
+    yield from named
+
+
+def _reshuffled(recorded: np.ndarray, epochs: int, length: int, count: int) -> bool:
+    """Whether each epoch has patches of the list, none twice, in an order of its own."""
+    if epochs < 2 or not length or recorded.size != epochs * length:
+        return False
+    each = recorded.reshape(epochs, length)
+    once = all(len(np.unique(rows)) == length for rows in each)
+    return bool(once and (each >= 0).all() and (each < count).all() and len(np.unique(each, axis=0)) == epochs)
 
 
 def _drawn(seed: int, call: Call) -> Call:

@@ -44,7 +44,9 @@ def _mean_of(kind: np.ufunc, call: Call) -> Outcome:
 
 
 def _rooted(call: Call) -> Call:
-    return _of_differences(np.square, call).then(lambda result, bound: (np.sqrt(result), bound / np.sqrt(result)))
+    return _of_differences(np.square, call).then(
+        lambda result, bound: (np.asarray(np.sqrt(result)), np.asarray(bound / np.sqrt(result)))
+    )
 
 
 def other_loss_gradient(_call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:

@@ -13,6 +13,8 @@ from parity.mistakes_precision import ANY
 
 PARTS = 16
 """Into how many parts a list may have been cut before its parts' scores were averaged."""
+PEAKS = (1, 2, 255, 1000, 10_000, 65_535)
+"""Peaks of signals stored in the usual ways."""
 FIELDS = ("bands", "bits", "EPSG", "no-data", "x0", "dx/dcol", "dx/drow", "y0", "dy/dcol", "dy/drow")
 """What a header's numbers are, in order."""
 Formula = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -28,6 +30,33 @@ def scores(call: Call, _: np.ndarray) -> Iterator[Mistake]:
         told = f"the score is the mean of those of {parts} parts"
         yield Mistake("parts-averaged", told, partial(_in_parts, parts))
     yield Mistake("scored-in-float32", "both are rounded to float32 before they are compared", _in_float32)
+
+
+def peaks(call: Call, _: np.ndarray) -> Iterator[Mistake]:
+    """Decibels under another peak, a usual one or of the numbers at hand; or counted otherwise."""
+    estimate, truth = call.inputs
+    told = {f"{peak:g}": float(peak) for peak in PEAKS}
+    told |= {
+        f"the largest of {name}": float(one.max())
+        for name, one in zip(call.node.inputs, (estimate, truth), strict=True)
+    }
+    told |= {"the range of the truth": float(np.ptp(truth))}
+    for words, peak in told.items():
+        if peak > 0 and peak != call.node.attributes["peak"]:
+            yield Mistake("other-peak", f"the peak is {words}", partial(_under, peak))
+    yield Mistake("power-as-amplitude", "10 for 20 times the logarithm of amplitudes", partial(_times, 0.5))
+    yield Mistake("power-as-amplitude", "20 for 10 times the logarithm of powers", partial(_times, 2.0))
+    yield Mistake("natural-logarithm", "the logarithm is natural", partial(_times, float(np.log(10))))
+
+
+def _under(peak: float, call: Call) -> Call:
+    return call.telling(peak=peak)
+
+
+def _times(factor: float, call: Call) -> Call:
+    return call.then(
+        lambda result, bound: (result * factor, (bound + 2 * np.finfo(np.float64).eps * abs(result)) * factor)
+    )
 
 
 def _apart(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -163,6 +192,7 @@ SUSPECTS: Suspected = {
     "mean_absolute_error": (scores,),
     "root_mean_square_error": (scores, *ANY),
     "correlation": (scores, *ANY),
+    "peak_signal_to_noise_ratio": (peaks, scores, *ANY),
     "to_image": (placed, blanked, geometry, values, *ANY),
     "header": (fields,),
 }

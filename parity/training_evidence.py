@@ -119,8 +119,8 @@ class Evidence:
 
     def bound(self, node: Node, value: np.ndarray, run: Run) -> np.ndarray:
         """What a stage may err by in float64; of one number of a curve the whole curve's."""
-        recorded = self.port[node.stage]
-        least = bounds.semantic(recorded if recorded.ndim > value.ndim else value).max(initial=0.0)
+        whole = self.port[node.stage] if node in self._of_step[0] else value
+        least = bounds.semantic(whole).max(initial=0.0)
         return np.asarray(np.maximum(least, self.one_rounding(node, value, run)))
 
     def one_rounding(self, node: Node, value: np.ndarray, run: Run) -> np.ndarray:
@@ -129,7 +129,8 @@ class Evidence:
         return one_rounding(node, value, self.errors, training, self._legacy.dtype)
 
     def _error(self, node: Node, value: np.ndarray, place: int | None = None) -> np.ndarray:
-        recorded = self.port[node.stage] if place is None else self.port[node.stage][place]
+        told = self.port[node.stage]
+        recorded = told if place is None else np.asarray(told[place])
         apart = recorded.astype(np.float64) - value
         return np.ravel(apart / self.bound(node, recorded.astype(np.float64), self.sound))
 
@@ -156,7 +157,7 @@ class _Exact:
             if whole:
                 yield Seen(node.stage, step, self._share(node, recorded, values))
             elif step <= len(recorded):
-                yield Seen(node.stage, step, self._share(node, recorded[step - 1], values[-1]))
+                yield Seen(node.stage, step, self._share(node, recorded[[step - 1]], values[-1:]))
 
     def _share(self, node: Node, recorded: np.ndarray, value: np.ndarray) -> float:
         if np.shape(recorded) != np.shape(value):
