@@ -150,6 +150,7 @@ def _evaluate(request, stages):
     scores["metrics/mae"] = metrics.mean_absolute_error(estimate, truth)
     scores["metrics/rmse"] = metrics.root_mean_square_error(estimate, truth)
     scores["metrics/cc"] = metrics.correlation(estimate, truth)
+    scores["metrics/psnr"] = metrics.peak_signal_to_noise_ratio(estimate, truth, metrics.PEAK)
     return scores
 
 

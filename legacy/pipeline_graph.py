@@ -1,5 +1,6 @@
 """The graph of a pipeline's trace: for each stage its operation, inputs and attributes, in the order computed."""
 from legacy.graph import backward, forward, inputs, node, recorded_step
+from legacy.metrics import PEAK
 from legacy.patches import shares
 from legacy.pipeline import shrink
 from legacy.pipeline_request import RASTERS, STACK
@@ -94,4 +95,5 @@ def _metrics(request):
         node("metrics/mae", "mean_absolute_error", *scored, dtype="float64"),
         node("metrics/rmse", "root_mean_square_error", *scored, dtype="float64"),
         node("metrics/cc", "correlation", *scored, dtype="float64"),
+        node("metrics/psnr", "peak_signal_to_noise_ratio", *scored, peak=PEAK, dtype="float64"),
     ]

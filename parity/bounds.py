@@ -32,9 +32,9 @@ def unit_roundoff(dtype: np.dtype[Any]) -> float:
     return float(np.finfo(dtype).eps) / 2
 
 
-ILL_CONDITIONED = frozenset({"correlation", "bias_gradient"})
+ILL_CONDITIONED = frozenset({"correlation", "peak_signal_to_noise_ratio", "bias_gradient"})
 """Operations whose rounding may exceed the semantic tolerance: of numbers that hardly differ, or of signs that cancel,
-little is left."""
+little is left; a logarithm near 0 errs by what its argument does."""
 
 
 def _convolution(node: Node, images: np.ndarray, W: np.ndarray, b: np.ndarray) -> Bound:
@@ -82,6 +82,19 @@ def _root_mean_square_error(_: Node, prediction: np.ndarray, target: np.ndarray)
     return np.asarray(relative * operations.root_mean_square_error(prediction, target))
 
 
+def _peak_signal_to_noise_ratio(_: Node, prediction: np.ndarray, target: np.ndarray, *, peak: float) -> Bound:
+    """In dB: what its argument errs by, as a part of itself, times 20 / ln 10; and what the logarithms are rounded by.
+
+    A program may subtract the logarithms of peak and error, which errs by a part of either, not of what is left.
+    """
+    error = operations.root_mean_square_error(prediction, target)
+    relative = (sum_factor(prediction.size) + 4) / 2 + 2  # of the root mean square; one of the quotient or the square
+    with np.errstate(divide="ignore"):
+        logarithms = 20 * (abs(np.log10(peak)) + np.abs(np.log10(error)))
+    # two of each logarithm, two of another base's, one of its product with 20, one of the difference
+    return np.asarray(20 / np.log(10) * relative + 6 * logarithms)
+
+
 def _correlation(node: Node, prediction: np.ndarray, target: np.ndarray) -> Bound:
     """Of r = A / sqrt(B C), sums of products of what is left by subtracting each mean, in units of round-off.
 
@@ -113,6 +126,7 @@ _ROUNDINGS: Mapping[str, Rounding] = {
     "mean_absolute_error": _mean_absolute_error,
     "mean_absolute_error_gradient": _mean_absolute_error_gradient,
     "root_mean_square_error": _root_mean_square_error,
+    "peak_signal_to_noise_ratio": _peak_signal_to_noise_ratio,
     "correlation": _correlation,
     **layer_bounds.ROUNDINGS,
 }

@@ -120,6 +120,12 @@ def root_mean_square_error(prediction: np.ndarray, target: np.ndarray) -> np.nda
     return np.asarray(np.sqrt(((prediction - target) ** 2).mean()))
 
 
+def peak_signal_to_noise_ratio(prediction: np.ndarray, target: np.ndarray, *, peak: Number) -> np.ndarray:
+    """20 log10(peak / the root of the mean of (prediction - target)^2), in dB; infinite where both are the same."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(20 * np.log10(peak / root_mean_square_error(prediction, target)))
+
+
 def correlation(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Pearson's r: the mean product of both, each less its mean and over its standard deviation; NaN for a constant."""
     x, y = (values.ravel() - values.mean() for values in (prediction, target))

@@ -71,6 +71,15 @@ def _after_root(node: Node, expected: Values, _: Values, given: Arrays) -> np.nd
     return np.asarray(((prediction - target) ** 2 * squares).sum() / (size**2 * mean))
 
 
+def _after_decibels(node: Node, expected: Values, actual: Values, given: Arrays) -> np.ndarray:
+    """The root's by the logarithm's derivative, 20 / (ln 10 rmse); anything where the error may as well be none."""
+    prediction, target = (expected[name].astype(np.float64) for name in node.inputs)
+    mean = float(((prediction - target) ** 2).mean())
+    if not mean > float((given[0] + given[1]).mean()):
+        return np.asarray(np.inf)
+    return np.asarray((20 / np.log(10)) ** 2 / mean * _after_root(node, expected, actual, given))
+
+
 def _after_correlation(node: Node, expected: Values, _: Values, given: Arrays) -> np.ndarray:
     """By the derivatives, dr/dx = (y' / sqrt(C) - r x' / sqrt(B)) / sqrt(B) of x' and y', less their means."""
     centred = [expected[name].astype(np.float64) for name in node.inputs]
@@ -135,6 +144,7 @@ _PROPAGATED: Mapping[str, Callable[[Node, Values, Values, Arrays], np.ndarray]] 
     "mean_absolute_error": _after_mean,
     "mean_absolute_error_gradient": _after_sign,
     "root_mean_square_error": _after_root,
+    "peak_signal_to_noise_ratio": _after_decibels,
     "correlation": _after_correlation,
     "divide": _after_division,
     "divide_channels": _after_channel_division,

@@ -60,6 +60,7 @@ _ROUNDED = _by_name(
     operations.mean_absolute_error,
     operations.mean_absolute_error_gradient,
     operations.root_mean_square_error,
+    operations.peak_signal_to_noise_ratio,
     operations.correlation,
     layer_operations.dense,
     layer_operations.dense_gradient_weights,

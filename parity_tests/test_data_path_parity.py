@@ -59,7 +59,7 @@ def test_prediction(comparison: Comparison) -> None:
 
 def test_metrics(comparison: Comparison) -> None:
     """Truth, valid pixels and accuracies are the original's."""
-    require(comparison, Check.REFERENCE, Check.FORCED, Check.FREE, where=of("metrics/"), stages=8)
+    require(comparison, Check.REFERENCE, Check.FORCED, Check.FREE, where=of("metrics/"), stages=9)
 
 
 def test_geotiff(comparison: Comparison) -> None:
@@ -75,7 +75,8 @@ def test_original_trained(proceedings: Proceedings) -> None:
     assert legacy["loss/epochs"].shape == legacy["loss/validation"].shape == (20,)
     assert legacy["loss/epochs"][-1] < 0.9 * legacy["loss/epochs"][10]  # it has left the plateau of a constant output
     assert legacy["geotiff/pixels"].std() > 0.05
-    for stage in ("loss/curve", "loss/epochs", "loss/validation", "metrics/mae", "metrics/rmse", "metrics/cc"):
+    scores = [f"metrics/{score}" for score in ("mae", "rmse", "cc", "psnr")]
+    for stage in ("loss/curve", "loss/epochs", "loss/validation", *scores):
         assert np.abs(port[stage] - legacy[stage]).max() <= 1e-10 * np.abs(legacy[stage]).max(), stage
     apart = np.abs(port["geotiff/pixels"].astype(np.float64) - legacy["geotiff/pixels"])
     assert apart.max() <= np.spacing(np.abs(legacy["geotiff/pixels"])).max()

@@ -1,5 +1,6 @@
 """Mistakes after training: prediction by tiles, accuracies, and the GeoTIFF that is written."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -149,6 +150,15 @@ _METRICS = (
     mistake(
         "correlation-averaged", "metrics/cc", "The correlation is the mean of those of four parts.",
         wrapped(metrics, "_correlation", _by_parts), rows=("Z35",), known="parts-averaged",
+    ),
+    mistake(
+        "psnr-with-another-peak", "metrics/psnr", "The peak of PSNR is 2, as NDVI may lie between -1 and 1.",
+        replaced(metrics, "PEAK", lambda _original: 2.0), rows=("Z35",), known="other-peak",
+    ),
+    mistake(
+        "psnr-of-the-brightest", "metrics/psnr", "The peak of PSNR is the largest NDVI that is seen.",
+        _scored(lambda found, _, seen: replace(found, psnr=20 * math.log10(seen.max() / found.rmse))),
+        known="other-peak",
     ),
     mistake(
         "rmse-without-root", "metrics/rmse", "RMSE is the mean of squares, without the root.",

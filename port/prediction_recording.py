@@ -1,5 +1,6 @@
 """A prediction recording puts the way from a trained network to the GeoTIFF it writes onto a tape."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from jaxtyping import Float, Float32, Float64
 from port.bands import Band
 from port.evaluation import comparable
 from port.layer_recording import LayerRecording
-from port.metrics import Metrics, metrics
+from port.metrics import PEAK, Metrics, metrics
 from port.network import FusionCNN
 from port.normalisation import normalise, normalise_target, target_divisor
 from port.prediction import fed_bands, predictable, stored_input, write_prediction
@@ -25,7 +26,13 @@ from port.scenes import Scene
 from port.tape import Tape
 from port.watched_prediction import INPUT, tile_px, watched_prediction
 
-_METRICS = {"mae": "mean_absolute_error", "rmse": "root_mean_square_error", "cc": "correlation"}
+_METRICS: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "mae": ("mean_absolute_error", {}),
+    "rmse": ("root_mean_square_error", {}),
+    "cc": ("correlation", {}),
+    "psnr": ("peak_signal_to_noise_ratio", {"peak": PEAK}),
+}
+"""Accuracies that are recorded: operation and attributes."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ class PredictionRecording:
 
     def _accuracies(self, found: Metrics) -> None:
         inputs = ["metrics/estimate", "metrics/truth"]
-        for name, operation in _METRICS.items():
+        for name, (operation, attributes) in _METRICS.items():
 
             def again(estimate: np.ndarray, truth: np.ndarray, name: str = name) -> np.ndarray:
                 every = np.ones((1, len(truth)), dtype=bool)
@@ -148,7 +155,7 @@ class PredictionRecording:
                 )
 
             value = np.array(getattr(found, name))
-            self.tape.put(f"metrics/{name}", operation, inputs, value, again=again, dtype="float64")
+            self.tape.put(f"metrics/{name}", operation, inputs, value, again=again, dtype="float64", **attributes)
 
     def _geotiff(self, path: Path) -> None:
         """Pixels and header, read back from the file; again from one that holds the teacher's prediction."""

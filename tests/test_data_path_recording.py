@@ -149,6 +149,7 @@ def test_accuracies_are_those_of_the_unmasked_pixels(plain: Record, synthetic_fo
     wrong = (plain["predict/output"][0, 0] - truth)[clear]
     assert abs(plain["metrics/mae"] - np.abs(wrong).mean()) < 1e-15
     assert abs(plain["metrics/rmse"] - np.sqrt((wrong**2).mean())) < 1e-15
+    assert abs(plain["metrics/psnr"] + 10 * np.log10((wrong**2).mean())) < 1e-12
     assert abs(plain["metrics/cc"] - np.corrcoef(plain["metrics/estimate"], plain["metrics/truth"])[0, 1]) < 1e-12
 
 

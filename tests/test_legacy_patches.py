@@ -86,6 +86,15 @@ def test_a_crop_is_one_image_of_all_channels() -> None:
     assert patches.crop([image], [1, 3, 3, 6], np.dtype("float64")).tolist() == [[[[13, 14, 15], [23, 24, 25]]]]
 
 
+def test_psnr_is_of_the_peak_told() -> None:
+    """A mean square of 4 under a peak of 20 is 20 dB, under one of 2 it is 0; nothing wrong is infinite."""
+    estimate, truth = np.array([1, 2], np.float32), np.array([3, 0], np.float32)
+    found = [metrics.peak_signal_to_noise_ratio(estimate, truth, peak) for peak in (20, 2.0)]
+    assert found == [20, 0]
+    assert [(array.dtype.name, array.shape) for array in found] == 2 * [("float64", ())]
+    assert metrics.peak_signal_to_noise_ratio(truth, truth, metrics.PEAK) == np.inf
+
+
 def test_metrics_are_the_textbook_s_in_float64() -> None:
     """Errors 0, -2 and 1, deviations whose products sum to half of what their squares do."""
     estimate, truth = np.array([1, 2, 4], np.float32), np.array([1, 4, 3], np.float32)

@@ -1,5 +1,6 @@
 """The witness's data path, apart from Theano: what it refuses, and the whole with a stand-in network."""
 
+import math
 import tempfile
 from pathlib import Path
 
@@ -195,6 +196,8 @@ def test_only_valid_pixels_are_scored(tmp_path: Path) -> None:
     estimate = np.delete(pixels_of("001_VH")[9:14, 11:15].astype(float).ravel() / 1000, 10)
     expected = sum(abs(a - b) for a, b in zip(estimate, truth, strict=True)) / 19
     assert abs(recorded["metrics/mae"] - expected) < 1e-12 * expected
+    square = sum((a - b) ** 2 for a, b in zip(estimate, truth, strict=True)) / 19
+    assert abs(recorded["metrics/psnr"] + 10 * math.log10(square)) < 1e-12
 
 
 def test_validation_below_a_batch_has_no_loss(tmp_path: Path) -> None:

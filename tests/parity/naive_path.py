@@ -18,7 +18,7 @@ BATCHES = TRAINING // BATCH
 STEPS, RECORDED = EPOCHS * BATCHES, (1, 5)
 REGION, INNER = [10, 22, 14, 27], [12, 20, 16, 25]
 INPUTS, MASKS, TARGET = ("001_VH", "001_NDVI", "DEM"), ("001_MASK", "002_MASK", "003_MASK"), "002_NDVI"
-SELECTED, DIVISOR = [2, 0], 1000.0
+SELECTED, DIVISOR, PEAK = [2, 0], 1000.0, 1.5
 NAMES = ("conv1/W", "conv1/b", "conv2/W", "conv2/b")
 LISTS = (("training", "patches/raw", "targets/raw"), ("validation", "validation/raw", "validation/targets"))
 BATCH_STAGES = ("batch/raw", "target/raw", "batch/normalised", "target/normalised", "batch/selected")
@@ -236,5 +236,6 @@ class Program:
         self.put("metrics/mae", np.abs(apart).mean(), "f8")
         self.put("metrics/rmse", np.sqrt((apart**2).mean()), "f8")
         self.put("metrics/cc", np.corrcoef(estimate.astype("f8"), truth.astype("f8"))[0, 1], "f8")
+        self.put("metrics/psnr", 20 * np.log10(PEAK) - 10 * np.log10((apart**2).mean()), "f8")
         self.put("geotiff/pixels", output[0, 0], "f4")
         self.put("geotiff/header", [1, 32, 0, 0, 0, 1, 0, 0, 0, 1], "f8")

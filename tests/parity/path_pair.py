@@ -111,6 +111,7 @@ def _results() -> list[Node]:
         Node("metrics/estimate", "masked", ("predict/output", "metrics/valid")),
         Node("metrics/truth", "masked", ("metrics/target/normalised", "metrics/valid")),
         *(Node(f"metrics/{name}", score, scored, {"dtype": "float64"}) for name, score in scores.items()),
+        Node("metrics/psnr", "peak_signal_to_noise_ratio", scored, {"peak": path.PEAK, "dtype": "float64"}),
         Node("geotiff/pixels", "to_image", ("predict/output",), {"dtype": "float32"}),
         Node("geotiff/header", "header", (), path.HEADER),
     ]

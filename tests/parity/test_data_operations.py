@@ -266,6 +266,17 @@ def test_root_mean_square_error_is_written_out() -> None:
     assert operations.root_mean_square_error(PREDICTION, TARGET) == math.sqrt(3.5)
 
 
+def test_peak_signal_to_noise_ratio_is_written_out() -> None:
+    """A mean square of 3.5 under a peak of 7 is a ratio of powers of 14: 11.46 dB."""
+    actual = operations.peak_signal_to_noise_ratio(PREDICTION, TARGET, peak=7)
+    assert abs(actual - 11.4612803568) < 1e-10
+
+
+def test_peak_signal_to_noise_ratio_of_no_error_is_infinite() -> None:
+    """There is no noise."""
+    assert operations.peak_signal_to_noise_ratio(TARGET, TARGET, peak=1.0) == np.inf
+
+
 def test_correlation_is_written_out() -> None:
     """Means of 3 leave -2, -1, 1, 2 and -1, -1, -2, 4: products 9 over the root of 10 x 22."""
     assert abs(operations.correlation(PREDICTION, TARGET) - 9 / math.sqrt(220)) < 4e-16

@@ -76,6 +76,8 @@ MISTAKES: dict[str, tuple[str, Change]] = {
     "rmse": ("metrics/rmse", lambda value: value * (1 + 1e-10)),
     "rmse over n - 1": ("metrics/rmse", lambda value: value * np.sqrt(69 / 68)),
     "cc": ("metrics/cc", lambda value: value + 1e-10),
+    "psnr of another peak": ("metrics/psnr", lambda value: value + 20 * np.log10(2 / 1.5)),
+    "psnr": ("metrics/psnr", lambda value: value + 1e-10),
     "pixels one place off": ("geotiff/pixels", one_place),
     "pixels of stored units": ("geotiff/pixels", lambda pixels: pixels * 1000),
     "image upside down": ("geotiff/pixels", lambda pixels: pixels[::-1].copy()),

@@ -33,34 +33,62 @@ def pearson(prediction: np.ndarray, target: np.ndarray, order: np.ndarray) -> np
     return summed(x * y, order) / np.sqrt(summed(x * x, order) * summed(y * y, order))
 
 
-PROGRAMS = {"root_mean_square_error": root_mean_square, "correlation": pearson}
+def decibels(prediction: np.ndarray, target: np.ndarray, order: np.ndarray) -> np.float32:
+    """A float32 program that divides the powers."""
+    power = F4(PEAK) * F4(PEAK)
+    return F4(10) * np.log10(power / (summed((prediction - target) ** 2, order) / F4(prediction.size)))
+
+
+def decibels_apart(prediction: np.ndarray, target: np.ndarray, order: np.ndarray) -> np.float32:
+    """A float32 program that subtracts logarithms, natural ones, which cancel."""
+    error = root_mean_square(prediction, target, order)
+    return F4(20) * (np.log(F4(PEAK)) / np.log(F4(10)) - np.log(error) / np.log(F4(10)))
+
+
+PEAK = 1.5
+PROGRAMS = {
+    "root mean square": ("root_mean_square_error", root_mean_square, {}),
+    "correlation": ("correlation", pearson, {}),
+    "decibels": ("peak_signal_to_noise_ratio", decibels, {"peak": PEAK}),
+    "decibels apart": ("peak_signal_to_noise_ratio", decibels_apart, {"peak": PEAK}),
+}
 SAMPLES = {"wide": (0.0, 1.0), "about 1": (1.0, 0.1), "nearly constant": (1.0, 1e-3)}
 
 
-def worst_share(operation: str, sample: str, terms: int) -> float:
+def worst_share(program: str, sample: str, terms: int) -> float:
     """The largest error of that program over many orders, in units of its bound."""
     random = np.random.default_rng(terms)
     centre, spread = SAMPLES[sample]
     values = {name: random.normal(centre, spread, terms).astype(F4) for name in "pt"}
-    node = Node("metrics/score", operation, ("p", "t"), SINGLE)
+    operation, computed, told = PROGRAMS[program]
+    node = Node("metrics/score", operation, ("p", "t"), SINGLE | told)
     truth, allowed = compute(node, values), bounds.rounding(node, values, np.dtype("f8"))
     orders = [random.permutation(terms) for _ in range(ORDERS)]
-    return max(float(abs(PROGRAMS[operation](*values.values(), order) - truth) / allowed) for order in orders)
+    return max(float(abs(computed(*values.values(), order) - truth) / allowed) for order in orders)
 
 
 @pytest.mark.parametrize("terms", [2, 3, 50, 2000])
 @pytest.mark.parametrize("sample", SAMPLES)
-@pytest.mark.parametrize("operation", PROGRAMS)
-def test_score_in_float32_is_within_its_bound(operation: str, sample: str, terms: int) -> None:
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_score_in_float32_is_within_its_bound(program: str, sample: str, terms: int) -> None:
     """In any order, of numbers that differ much or hardly; the node's own dtype counts, not the trace's."""
-    assert worst_share(operation, sample, terms) <= 1
+    assert worst_share(program, sample, terms) <= 1
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-@pytest.mark.parametrize("operation", PROGRAMS)
-def test_bound_of_a_score_is_not_loose(operation: str, sample: str) -> None:
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_bound_of_a_score_is_not_loose(program: str, sample: str) -> None:
     """The worst of short lists uses more than a two-hundredth of it."""
-    assert max(worst_share(operation, sample, terms) for terms in (2, 3, 50)) > 0.005
+    assert max(worst_share(program, sample, terms) for terms in (2, 3, 50)) > 0.005
+
+
+def test_decibels_err_by_a_number_however_few_they_are() -> None:
+    """Where the error is the peak there are 0 dB, and no part of them could be allowed."""
+    told = {"dtype": "float64", "peak": PEAK}
+    node = Node("metrics/psnr", "peak_signal_to_noise_ratio", ("p", "t"), told)
+    values = {"p": np.full(100, PEAK), "t": np.zeros(100)}
+    assert compute(node, values) == 0
+    assert 1e-14 < float(bounds.rounding(node, values, np.dtype("f4"))) < 1e-13
 
 
 def test_correlation_of_what_hardly_differs_is_allowed_more() -> None:
@@ -121,6 +149,7 @@ LINEAR: dict[str, tuple[Values, Mapping[str, object], int]] = {
     "to_image": ({"x": np.ones((1, 1, 2, 3))}, {"dtype": "float64"}, 1),
     "rows_transformed": ({"x": np.ones((3, 1, 2, 2))}, {"start": 0, "stop": 2, "symmetries": [5, 3]}, 1),
     "root_mean_square_error": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64"}, 2),
+    "peak_signal_to_noise_ratio": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64", "peak": PEAK}, 2),
     "correlation": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64"}, 2),
     "mean_absolute_error": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64"}, 2),
 }
@@ -158,6 +187,14 @@ def test_root_of_nothing_is_as_far_off_as_its_errors() -> None:
     errors = {"p": np.array([3.0, 4.0]), "t": np.zeros(2)}
     actual = propagated(Node("stage", "root_mean_square_error", ("p", "t")), values, values, errors)
     assert actual == math.sqrt(12.5)
+
+
+def test_decibels_of_an_error_that_may_be_none_may_be_any() -> None:
+    """No number is told where the prediction may be the target."""
+    values = {"p": np.array([1.0, 1.1]), "t": np.ones(2), "stage": np.array(23.0)}
+    errors = {"p": np.full(2, 0.2), "t": np.zeros(2)}
+    node = Node("stage", "peak_signal_to_noise_ratio", ("p", "t"), {"peak": PEAK})
+    assert propagated(node, values, values, errors) == np.inf
 
 
 @pytest.mark.parametrize("error", [0.0, 1e-15])
