@@ -41,11 +41,11 @@ def _summed_gradient(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _over_batch(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
-    return _summed(prediction, target) / len(prediction)
+    return np.asarray(_summed(prediction, target) / len(prediction))
 
 
 def _over_batch_gradient(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
-    return _summed_gradient(prediction, target) / len(prediction)
+    return np.asarray(_summed_gradient(prediction, target) / len(prediction))
 
 
 FORMULAS = (

@@ -103,7 +103,7 @@ class Evidence:
         return next((seen for seen in self.against(run) if not seen.share <= 1), None)
 
     def wrong(self, run: Run, until: int) -> np.ndarray:
-        """All errors up to a step, each in units of what its record may err by, with signs: a vector to be made small."""
+        """All errors up to a step in units of what each record may err by, with signs: a vector to be made small."""
         found = []
         for step in run.steps():
             nodes = self._of_step[step.number]
