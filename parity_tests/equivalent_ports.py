@@ -97,7 +97,10 @@ EQUIVALENT: Mapping[str, Plant] = {
     "channels-last": _convolving(_channels_last),
     "threads-2": _threads(2),
     "threads-4": _threads(4),
-    "compiled": together(replaced(FusionCNN, "stages", torch.compile), replaced(FusionCNN, "forward", torch.compile)),
+    # stage by stage where stages are recorded, as a whole in training
+    "compiled": together(
+        replaced(nn.Conv2d, "_conv_forward", torch.compile), replaced(FusionCNN, "forward", torch.compile)
+    ),
     "mkldnn-off": _without_mkldnn,
     "denormals-flushed": _flushing,
     "deterministic": _deterministic,
