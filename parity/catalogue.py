@@ -5,6 +5,7 @@ from parity import (
     mistakes_gradients,
     mistakes_inputs,
     mistakes_layers,
+    mistakes_pools,
     mistakes_rectifiers,
     mistakes_results,
     mistakes_scales,
@@ -19,6 +20,7 @@ MODULES = (
     mistakes_scales,
     mistakes_data_path,
     mistakes_results,
+    mistakes_pools,
 )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from judged_pair import MakePair
 
+from parity import layer_operations as layers
 from parity import operations as ops
 from parity.catalogue import CATALOGUE
 from parity.diagnosis import Diagnosis, Explanation, diagnose, explain
@@ -62,6 +63,14 @@ DECODED = called("decode", RASTER)
 DIVIDE = called("divide", PATCHES, divisor=1000.0)
 CHANNELS = called("divide_channels", PATCHES, axis=1, divisors=[1.0, 1.0, 1000.0, 1.0])
 SELECT = called("select", PATCHES, axis=1, indices=[3, 0])
+FEATURES, DENSE = (
+    RANDOM.normal(size=(6, 7)),
+    called("dense", RANDOM.normal(size=(6, 7)), RANDOM.normal(size=(7, 5)), BIASES),
+)
+POOL = called("max_pool", IMAGES, size=[2, 2], stride=[2, 2], ignore_border=True)
+TIED = np.round(IMAGES)
+POOL_BACK = called("max_pool_gradient", TIED, RANDOM.normal(size=(2, 4, 6, 6)), size=[2, 2], stride=[2, 2], ties="all")
+POOLED = {"size": [2, 2], "stride": [2, 2]}
 KNOWN: dict[str, tuple[Call, Wrong, str]] = {
     "not-flipped": (CONVOLUTION, corr, "filters-not-flipped"),
     "transposed": (CONVOLUTION, lambda x, W, b: corr(x, W.swapaxes(2, 3), b), "filters-transposed"),
@@ -118,6 +127,18 @@ KNOWN: dict[str, tuple[Call, Wrong, str]] = {
     "some": (DIVIDE, lambda x: x / np.array([1, 1, 1000, 1000.0])[:, None, None], "other-divisor"),
     "all": (CHANNELS, lambda x: x / 1000, "all-by-one-divisor"),
     "reciprocal": (called("divide", PATCHES, divisor=3.0), lambda x: x * (1 / 3.0), "multiplied-by-reciprocal"),
+    "dense-turned": (DENSE, lambda x, W, b: layers.dense(x, W.reshape(5, 7).T, b), "dense-transposed"),
+    "dense-no-bias": (DENSE, lambda x, W, b: layers.dense(x, W, 0 * b), "bias-dropped"),
+    "mean-pool": (POOL, lambda x: layers.mean_pool(x, **POOLED), "mean-for-maximum"),
+    "border-kept": (POOL, lambda x: layers.max_pool(x, **POOLED, ignore_border=False), "border-kept"),
+    "first-of-ties": (POOL_BACK, lambda x, d: layers.max_pool_gradient(x, d, **POOLED, ties="first"), "ties-to-first"),
+    "sigmoid": (called("tanh", IMAGES), layers.sigmoid, "sigmoid-for-tanh"),
+    "softmax-of-batch": (called("softmax", FEATURES), lambda x: layers.softmax(x.T).T, "softmax-over-batch"),
+    "channels-last": (
+        called("flatten", IMAGES),
+        lambda x: np.moveaxis(x, 1, -1).reshape(2, -1),
+        "flattened-channels-last",
+    ),
     "other-date": (SELECT, lambda x: x[:, [3, 1]], "other-channel"),
     "other-order": (SELECT, lambda x: x[:, [0, 3]], "channels-exchanged"),
 }
