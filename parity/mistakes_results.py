@@ -121,26 +121,6 @@ def _in_float32(call: Call) -> Call:
     return call
 
 
-def peaks(call: Call, _: np.ndarray) -> Iterator[Mistake]:
-    """Another peak than is told: of a common scale, or of the numbers compared."""
-    prediction, target = call.inputs
-    largest, spread = float(np.abs(target).max()), float(target.max() - target.min())
-    for told, peak in (
-        *((f"{peak:g}", peak) for peak in (1.0, 2.0, 255.0, 1000.0, 65535.0)),
-        ("the largest magnitude of the truth", largest),
-        ("the largest of the truth", float(target.max())),
-        ("the range of the truth", spread),
-        ("the range of the estimate", float(prediction.max() - prediction.min())),
-    ):
-        if peak > 0 and peak != call.node.attributes["peak"]:
-            words = f"the peak is {told} for {call.node.attributes['peak']:g}"
-            yield Mistake("other-peak", words, partial(_of_peak, peak), peak)
-
-
-def _of_peak(peak: float, call: Call) -> Call:
-    return call.telling(peak=peak)
-
-
 def placed(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
     """The image in a larger one, of which it leaves the rest as it was."""
     result, _ = call.outcome()
@@ -212,7 +192,6 @@ SUSPECTS: Suspected = {
     "mean_absolute_error": (scores,),
     "root_mean_square_error": (scores, *ANY),
     "correlation": (scores, *ANY),
-    "peak_signal_to_noise_ratio": (peaks, *ANY),
     "peak_signal_to_noise_ratio": (peaks, scores, *ANY),
     "to_image": (placed, blanked, geometry, values, *ANY),
     "header": (fields,),
