@@ -22,6 +22,7 @@ class Mutation:
         stage: the first stage that shows it.
         known: the catalogue's name that the diagnosis must give at that stage; "" where it need not be known.
         plant: plants it in the imported port, undone at the end.
+        survives: why its request cannot show it; "" where it must be caught.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Mutation:
     stage: str
     known: str
     plant: Plant
+    survives: str = ""
 
 
 def replaced(owner: object, name: str, make: Callable[[Any], Any]) -> Plant:

@@ -1,7 +1,7 @@
 """Run the zoo: `python -m parity_tests.zoo_run [--witness NAME] [--only ID ...] [--correct N] [--report DIR]`.
 
 Exit codes: 0 all caught and blamed at the right stage; 1 a survivor, a wrong stage, a wrong name given as certain or a
-false alarm; 3 no witness that reads rasters.
+false alarm; 3 no witness that reads rasters. Of the unseen ones only a survivor without a reason is a failure.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from parity_tests.doses import CASES, DOSES, smallest_caught
 from parity_tests.mutation import Mutation
 from parity_tests.proceedings import ONE_THREAD, READ_RASTERS
 from parity_tests.sound_runs import sound as sound_runs
+from parity_tests.unseen import UNSEEN
 from parity_tests.zoo import ZOO
 from parity_tests.zoo_cases import ZOO_CASES, make_zoo_request
 from parity_tests.zoo_trial import Bench, Trial, sound, tried
@@ -37,16 +38,17 @@ from port.errors import Sar2NdviError
 PROCESSES = 2
 NO_WITNESS = 3
 CORRECT = 1000
+ALL = (*ZOO, *UNSEEN)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask a witness, try every mutation, write zoo.json and say what was found."""
     asked = _parser().parse_args(arguments)
     console = Console()
-    chosen = [mutation for mutation in ZOO if not asked.only or mutation.id in asked.only]
+    chosen = [mutation for mutation in ALL if not asked.only or mutation.id in asked.only]
     unknown = sorted(set(asked.only) - {mutation.id for mutation in chosen})
     if unknown:
-        console.print(f"no mutation {unknown[0]!r}; choose one of {', '.join(mutation.id for mutation in ZOO)}")
+        console.print(f"no mutation {unknown[0]!r}; choose one of {', '.join(mutation.id for mutation in ALL)}")
         return 2
     try:
         witness = _witness(asked.witness, console)
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.report.mkdir(parents=True, exist_ok=True)
     (asked.report / "zoo.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     console.print(f"{closing(found)}; report in {asked.report}")
-    return int(bool(false_alarms(found) or found["score"]["failed"]))
+    return int(bool(false_alarms(found) or found["score"]["failed"] or found["unseen_score"]["unexplained"]))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,16 +103,20 @@ def run(
         console.print(
             "\n".join(alarms) or f"the sound port stands before all {len(cases)}; {len(mutations)} wrong ones"
         )
-        trials = [] if alarms else _trials(pool, bench, mutations, console)
+        every = [] if alarms else _trials(pool, bench, mutations, console)
+        trials, unseen = _told_apart(every)
         console.print(table(trials))
+        console.print(table(unseen, "unseen"))
         found = _doses(pool, bench, console) if doses and not alarms else []
     return {
         "witness": witness.description,
         "date": datetime.now(UTC).date().isoformat(),
         "mutations": [trial.as_json() for trial in trials],
+        "unseen": [trial.as_json() for trial in unseen],
         "doses": found,
         "alarms": alarms,
         "score": score(trials),
+        "unseen_score": unseen_score(unseen),
     }
 
 
@@ -139,7 +145,13 @@ def _trials(pool: Executor, bench: Bench, mutations: Sequence[Mutation], console
 
 
 def _tried(bench: Bench, id: str) -> Trial:
-    return tried(bench, next(mutation for mutation in ZOO if mutation.id == id))
+    return tried(bench, next(mutation for mutation in ALL if mutation.id == id))
+
+
+def _told_apart(trials: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
+    """Those of the zoo, and those of mistakes that the judge was not made for."""
+    unseen = {mutation.id for mutation in UNSEEN}
+    return [trial for trial in trials if trial.id not in unseen], [trial for trial in trials if trial.id in unseen]
 
 
 def _doses(pool: Executor, bench: Bench, console: Console) -> list[dict[str, Any]]:
@@ -153,9 +165,9 @@ def _dose(bench: Bench, id: str, dtype: str) -> dict[str, Any]:
     return smallest_caught(bench, next(dose for dose in DOSES if dose.id == id), dtype)
 
 
-def table(trials: Sequence[Trial]) -> Table:
+def table(trials: Sequence[Trial], title: str = "the zoo") -> Table:
     """Every mutation: where it should be seen, where it was, by how much, and what the diagnosis calls it."""
-    shown = Table("mutation", "rows", "stage", "share of bound", "diagnosis", title="the zoo")
+    shown = Table("mutation", "rows", "stage", "share of bound", "diagnosis", title=title)
     for trial in trials:
         stage = trial.stage if trial.right_stage else f"{trial.stage or 'survived'}, expected {trial.expected_stage}"
         share = "" if trial.share is None else f"{trial.share:.2g}"
@@ -178,6 +190,18 @@ def score(trials: Sequence[Trial]) -> dict[str, int]:
     }
 
 
+def unseen_score(trials: Sequence[Trial]) -> dict[str, int]:
+    """How many of the unseen were caught, how many of them where expected, named for certain, and left unexplained."""
+    explained = {mutation.id for mutation in UNSEEN if mutation.survives}
+    return {
+        "mutations": len(trials),
+        "caught": sum(trial.caught for trial in trials),
+        "right_stage": sum(trial.right_stage for trial in trials),
+        "certain": sum(trial.certain for trial in trials),
+        "unexplained": sum(not trial.caught and trial.id not in explained for trial in trials),
+    }
+
+
 def false_alarms(found: dict[str, Any]) -> int:
     """How often a sound port was failed: before the zoo's requests, before random ones, computed in other ways."""
     return len(found["alarms"]) + (found["sound"]["alarms"] if found["sound"] else 0)
@@ -185,11 +209,12 @@ def false_alarms(found: dict[str, Any]) -> int:
 
 def closing(found: dict[str, Any]) -> str:
     """One sentence: how many wrong ports were caught, and blamed where they are wrong."""
-    score = found["score"]
+    score, unseen = found["score"], found["unseen_score"]
     return (
         f"{score['caught']} of {score['mutations']} wrong ports caught, {score['right_stage']} at the right stage, "
-        f"{score['diagnosed']} of {score['known']} named, {score['misnamed']} misnamed, {false_alarms(found)} false "
-        f"alarms in {found['sound']['comparisons'] if found['sound'] else 0} sound runs"
+        f"{score['diagnosed']} of {score['known']} named, {score['misnamed']} misnamed; of "
+        f"{unseen['mutations']} unseen {unseen['caught']} caught, {unseen['right_stage']} at the stage expected; "
+        f"{false_alarms(found)} false alarms in {found['sound']['comparisons'] if found['sound'] else 0} sound runs"
     )
 
 
