@@ -1,7 +1,7 @@
 """A candidate is a known mistake, or a pair, from which all that a port recorded at a stage follows."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -73,12 +73,16 @@ def candidates(
 ) -> tuple[list[Candidate], int]:
     """All candidates of the fewest mistakes, the nearest first, and how many mistakes and pairs were tried.
 
+    Where nothing is recorded, nothing tells the mistakes apart that leave nothing: none is tried.
+
     Args:
         call: the sound one, which does not explain what is recorded.
         recorded: what the port holds of the stage.
         suspects: the families of mistakes of its operation.
         pairs: whether two are tried where no single one does.
     """
+    if not recorded.size:
+        return [], 0
     search = _Search(call, recorded)
     singles = chain.from_iterable(_suspected(family, call, recorded) for family in suspects)
     found = search.explaining((mistake,) for mistake in singles)
@@ -155,7 +159,20 @@ def _count_wrong(call: Call, recorded: np.ndarray) -> int:
 def _distinct(found: Sequence[Candidate]) -> list[Candidate]:
     """Without those that a fitted number makes say what one with nothing to choose says too; each told once."""
     plain = [candidate for candidate in found if not candidate.fitted]
-    distinct: dict[frozenset[str], Candidate] = {}
+    alike: dict[frozenset[str], list[Candidate]] = {}
     for candidate in sorted(plain or found, key=lambda candidate: (candidate.fitted, candidate.share)):
-        distinct.setdefault(frozenset(mistake.told for mistake in candidate.mistakes), candidate)
-    return list(distinct.values())
+        alike.setdefault(frozenset(mistake.told for mistake in candidate.mistakes), []).append(candidate)
+    return [_told_once(group) for group in alike.values()]
+
+
+def _told_once(alike: Sequence[Candidate]) -> Candidate:
+    """The first of several in the same words; without their details where these differ, as either may be."""
+    details = {frozenset((mistake.told, mistake.detail) for mistake in candidate.mistakes) for candidate in alike}
+    first = alike[0]
+    if len(details) == 1:
+        return first
+    return replace(first, mistakes=tuple(_without_detail(mistake) for mistake in first.mistakes))
+
+
+def _without_detail(mistake: Known) -> Known:
+    return replace(mistake, detail="") if isinstance(mistake, Mistake) else mistake

@@ -5,7 +5,7 @@ made and two mistakes at two stages are two explanations. What no known mistake 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -36,12 +36,14 @@ class Explanation:
             it may not differ at all, or is of another shape or dtype.
         candidates: all known mistakes, or pairs where no single one does, from which what was recorded follows.
         tried: how many mistakes and pairs were tried.
+        original_off: whether the original's own record does not follow from its inputs.
     """
 
     stage: str
     share_before: float
     candidates: tuple[Candidate, ...]
     tried: int
+    original_off: bool = False
 
     @property
     def certain(self) -> bool:
@@ -52,6 +54,8 @@ class Explanation:
     def cause(self) -> str:
         """What explains the stage, without the stage and its numbers."""
         if self.share_before <= 1:
+            if self.original_off:
+                return "the port computes it rightly; the original's record does not follow from its own inputs"
             return "follows from what the port recorded before it"
         if not self.candidates:
             return f"none of {self.tried} known mistakes and pairs explains it"
@@ -103,7 +107,9 @@ def diagnose(legacy: Record, port: Record, comparison: Comparison, *, request: R
         node = _node(finding, legacy)
         if node is not None and node.operation != "trajectory":
             pairs = sum(not one.candidates for one in found) < MOST_UNKNOWN
-            found += _alone(_side(finding, legacy, port), node, legacy, request, pairs=pairs)
+            known = _alone(_side(finding, legacy, port), node, legacy, request, pairs=pairs)
+            off = any(one.stage == node.stage and one.check is Check.REFERENCE for one in _failed(comparison))
+            found += [replace(one, original_off=off) for one in known]
     return Diagnosis((*found, *_steps(found, legacy, port, comparison)))
 
 
@@ -137,8 +143,7 @@ def _steps(found: list[Explanation], legacy: Record, port: Record, comparison: C
     unexplained is told where a known mistake of the steps explains it.
     """
     blamed = _any_steps(comparison.blamed, legacy)
-    failed = [finding for finding in comparison.findings if finding.verdict is Verdict.FAIL]
-    if not blamed and not (found and all(one.certain for one in found) and _any_steps(failed, legacy)):
+    if not blamed and not (found and all(one.certain for one in found) and _any_steps(_failed(comparison), legacy)):
         return []
     known = {} if blamed else {one.stage: _together(one.candidates[0]) for one in found}
     try:
@@ -149,6 +154,10 @@ def _steps(found: list[Explanation], legacy: Record, port: Record, comparison: C
         return []
     told = tuple(Candidate(candidate.mistakes, candidate.share) for candidate in seen.candidates)
     return [Explanation(seen.seen.stage, seen.seen.share, told, seen.tried)]
+
+
+def _failed(comparison: Comparison) -> list[Finding]:
+    return [finding for finding in comparison.findings if finding.verdict is Verdict.FAIL]
 
 
 def _any_steps(findings: Iterable[Finding], legacy: Record) -> bool:

@@ -1,5 +1,7 @@
 """What a mistake must have been, read off what was recorded: a factor, an order, the one place that is off."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -32,14 +34,17 @@ def corner(call: Call, recorded: np.ndarray, side: int) -> tuple[Call, np.ndarra
 
 
 def factor(expected: np.ndarray, actual: np.ndarray) -> float | None:
-    """By what the expected numbers were multiplied, at most of the large ones; None where there is nothing large."""
+    """By what the expected numbers were multiplied, at most of the large ones; None where there is nothing large.
+
+    None too where nothing is left of them: whatever silences a stage does that, so that 0 tells no cause.
+    """
     if expected.shape != actual.shape or not expected.size:
         return None
     sizes = np.abs(np.nan_to_num(expected.astype(np.float64)))
     large = (sizes > 0.1 * sizes.max()) & np.isfinite(actual)
     if not large.any():
         return None
-    return float(np.median(actual[large].astype(np.float64) / expected[large]))
+    return float(np.median(actual[large].astype(np.float64) / expected[large])) or None
 
 
 def plain(number: float, dtype: DTypeLike) -> float:
@@ -67,6 +72,19 @@ def order_of(expected: np.ndarray, actual: np.ndarray) -> list[int]:
         place if place < same and np.array_equal(places[place], places[found]) else found
         for place, found in enumerate(order)
     ]
+
+
+def of_twins(expected: np.ndarray, order: list[int], meant: Sequence[int]) -> list[int]:
+    """The order with the last of equal arrays in place of each that was found: nothing tells which of them was taken.
+
+    Args:
+        expected: (place, ...).
+        order: for each actual array the place of an expected one.
+        meant: the right order; what stands in it where it should is left there.
+    """
+    last = {one.tobytes(): place for place, one in enumerate(expected)}
+    right = {(place, found) for place, found in enumerate(meant)}
+    return [found if (at, found) in right else last[expected[found].tobytes()] for at, found in enumerate(order)]
 
 
 def assignment(terms: np.ndarray, total: np.ndarray) -> list[int]:

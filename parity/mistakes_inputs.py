@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from parity.fitting import factor, moved, order_of, plain, told_order
+from parity.fitting import factor, moved, of_twins, order_of, plain, told_order
 from parity.mistakes import Call, Mistake, Outcome, Suspected
 from parity.mistakes_precision import ANY
 
@@ -90,8 +90,10 @@ def channels(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
     result, _ = call.outcome()
     if recorded.ndim != 4 or result.ndim != 4 or result.shape[1] < 2:
         return
-    for order in _orders(np.moveaxis(result, CHANNELS, 0), np.moveaxis(recorded, CHANNELS, 0)):
-        yield Mistake(*told_channels(order), partial(_taken, order, CHANNELS), fitted=moved(order))
+    sound = np.moveaxis(result, CHANNELS, 0)
+    for found in _orders(sound, np.moveaxis(recorded, CHANNELS, 0)):
+        for order in (found, of_twins(sound, found, range(len(sound)))):
+            yield Mistake(*told_channels(order), partial(_taken, order, CHANNELS), fitted=moved(order))
 
 
 def told_channels(order: list[int]) -> tuple[str, str]:

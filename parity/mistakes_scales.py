@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from parity.fitting import factor, order_of, plain
+from parity.fitting import factor, of_twins, order_of, plain
 from parity.mistakes import Call, Mistake, Outcome, Suspected
 from parity.mistakes_inputs import told_channels
 from parity.mistakes_precision import ANY
@@ -125,9 +125,11 @@ def selection(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
     every, taken = np.moveaxis(values, axis, 0), np.moveaxis(recorded, axis, 0)
     if every.shape[1:] != taken.shape[1:]:
         return
-    order = _preferring(indices, every, order_of(every, taken))
-    if order != indices:
-        yield Mistake(*_told_selection(indices, order), lambda call: call.telling(indices=order), fitted=len(order))
+    found = _preferring(indices, every, order_of(every, taken))
+    for order in (found, of_twins(every, found, indices)):
+        if order != indices:
+            change = partial(Call.telling, indices=order)
+            yield Mistake(*_told_selection(indices, order), change, fitted=len(order))
 
 
 def _preferring(indices: list[int], every: np.ndarray, order: list[int]) -> list[int]:

@@ -17,6 +17,8 @@ from parity.training_mistake import Case, Suspects, TrainingMistake
 
 FAMILIES: tuple[Suspects, ...] = (*mistakes_training.SUSPECTS, *mistakes_batches.SUSPECTS)
 """All families of suspects."""
+FALL = 10.0
+"""How many times nearer a fitted dose must bring what is recorded: a little nearer, in float32, any dose may do."""
 PAIRED: tuple[Suspects, ...] = (
     mistakes_training.forms,
     mistakes_training.velocities,
@@ -74,10 +76,6 @@ def explain_training(legacy: Record, port: Record, found: Mapping[str, Mistake] 
     return _search(Case(evidence, sound, seen), pairs=not found)
 
 
-def _first_wrong(evidence: Evidence, run: Run) -> Seen | None:
-    return next((seen for seen in evidence.against(run) if not seen.share <= 1), None)
-
-
 def _instead(legacy: Record, found: Mapping[str, Mistake]) -> dict[str, Computation]:
     """The mistakes as computations of their stages on other batches."""
 
@@ -93,21 +91,34 @@ def _instead(legacy: Record, found: Mapping[str, Mistake]) -> dict[str, Computat
 
 def _search(case: Case, *, pairs: bool) -> TrainingExplanation:
     """All that explain it of the fewest mistakes, those without a fitted dose before all others."""
+    before = _farthest(case)
     singles = [(mistake,) for family in FAMILIES for mistake in family(case)]
-    found, tried = _explaining(case, singles)
+    found, tried = _explaining(case, singles, before)
     if not found and pairs:
-        found, more = _explaining(case, _pairs(case))
+        found, more = _explaining(case, _pairs(case), before)
         tried += more
     plain = [candidate for candidate in found if not any(mistake.fitted for mistake in candidate.mistakes)]
     return TrainingExplanation(case.seen, tuple(sorted(plain or found, key=lambda one: one.share)), tried)
 
 
-def _explaining(case: Case, tried: Iterable[tuple[TrainingMistake, ...]]) -> tuple[list[TrainingCandidate], int]:
+def _farthest(case: Case) -> float:
+    """The largest error of all that is recorded against the run of the case; infinite where it cannot go on."""
+    try:
+        with np.errstate(all="ignore"):
+            return max(seen.share for seen in case.evidence.against(case.run))
+    except ParityError:
+        return float("inf")
+
+
+def _explaining(
+    case: Case, tried: Iterable[tuple[TrainingMistake, ...]], before: float
+) -> tuple[list[TrainingCandidate], int]:
     found, count = [], 0
     for mistakes in tried:
         count += 1
         share = _share(case.evidence, _changed(case.run, mistakes))
-        if share <= 1:
+        fitted = any(mistake.fitted for mistake in mistakes)
+        if share <= 1 and (not fitted or FALL * share <= before):
             found.append(TrainingCandidate(mistakes, share))
     return found, count
 

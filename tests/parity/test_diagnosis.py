@@ -5,16 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from judged_pair import MakePair
+from judged_pair import NODES, TOLD, MakePair, given_entries
 
 from parity import layer_operations as layers
 from parity import operations as ops
 from parity.catalogue import CATALOGUE
 from parity.diagnosis import Diagnosis, Explanation, diagnose, explain
-from parity.graph import Node
+from parity.graph import Graph, Node
 from parity.mistakes import Call
 from parity.precision import bfloat16, float16, tf32
+from parity.steps import Run
 from parity.trace import read_request, read_trace
+from parity.training import Training
+from parity.updates import State, Values, momentum
 
 Wrong = Callable[..., np.ndarray]
 RANDOM = np.random.default_rng(3)
@@ -196,6 +199,46 @@ def test_symmetric_filters_leave_it_open() -> None:
     assert "cannot be told apart on these inputs" in found.sentence
 
 
+EQUAL = PATCHES[:, [0, 1, 1, 3]]
+OPEN: dict[str, tuple[Call, Wrong, set[str]]] = {
+    "channels": (called("given", EQUAL), lambda x: x[:, [2, 0, 1, 3]], {"channels-exchanged", "other-channel"}),
+    "selected": (called("select", EQUAL, axis=1, indices=[3, 0]), lambda x: x[:, [3, 2]], {"other-channel"}),
+}
+
+
+@pytest.mark.parametrize("case", OPEN)
+def test_equal_channels_leave_it_open(case: str) -> None:
+    """Nothing tells which of two equal channels a program took: none of them is given as certain."""
+    call, wrong, names = OPEN[case]
+    found = told(call, wrong)
+    assert {name for candidate in found.candidates for name in candidate.names} == names
+    assert (len(found.candidates), found.certain) == (2, False)
+
+
+NO_MASK, CLEAR = np.zeros((30, 30), np.uint8), np.ones((9, 9), np.uint8)
+SILENT: dict[str, tuple[Call, np.ndarray]] = {
+    "no-corner": (called("clear_patches", NO_MASK, side=5, stride=4, origin=1, dtype="int64"), np.zeros((0, 2))),
+    "no-pixel": (called("masked", np.ones((1, 1, 9, 9)), CLEAR), np.zeros(0)),
+    "dead-layer": (CONVOLUTION, np.zeros((2, 5, 11, 10))),
+    "dead-gradient": (BY_WEIGHTS, np.zeros((5, 4, 3, 3))),
+}
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_silence_tells_no_cause(case: str) -> None:
+    """Many mistakes leave nothing, or nothing but zeros: none of them is named, nor a factor of 0."""
+    call, recorded = SILENT[case]
+    found = explain(call, recorded.astype(call.entry))
+    assert (found.candidates, found.share_before) == ((), np.inf if recorded.size == 0 else found.share_before)
+
+
+def test_detail_is_not_told_where_it_is_open() -> None:
+    """Over edges of zeros a shift moves zeros in, or what left at the other edge: it is a shift all the same."""
+    framed = np.pad(PATCHES, [(0, 0), (0, 0), (1, 1), (0, 0)])
+    found = told(called("given", framed), lambda x: np.roll(x, 1, axis=2))
+    assert (found.cause, found.certain) == ("shifted by 1 rows and 0 columns", True)
+
+
 PARTS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]] = {
     "filters-not-flipped": lambda x, W, b: (x, W[:, :, ::-1, ::-1], b),
     "filters-transposed": lambda x, W, b: (x, W.swapaxes(2, 3)[:, :, ::-1, ::-1], b),
@@ -271,6 +314,31 @@ def test_entry_that_is_not_the_requests_is_explained(make: MakePair) -> None:
     pair.spoil("patches/raw", lambda values: values[:, [0, 2, 1]])
     found = diagnosed(pair).explanations
     assert (found[0].stage, found[0].cause) == ("patches/raw", "channels 1 and 2 exchanged")
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_original_that_is_off_is_told_so(make: MakePair, forced: bool) -> None:
+    """A port that computes rightly what the original's record does not is not said to follow from anything."""
+    pair = make(forced=forced)
+    pair.legacy.arrays["conv1/pre"] *= 1.01
+    (found,) = diagnosed(pair).explanations
+    assert (found.stage, found.original_off) == ("conv1/pre", True)
+    assert "the original's record does not follow from its own inputs" in found.sentence
+
+
+def test_dose_that_helps_a_little_is_no_cause(make: MakePair) -> None:
+    """In float32 weights that shrink by a constant are a little off; with some decay less so."""
+
+    def shrunk(state: State, gradients: Values, training: Training, step: int) -> State:
+        pulled = {name: value + 2.5e-6 * np.sign(state.weight[name]) for name, value in gradients.items()}
+        return momentum(state, pulled, training, step)
+
+    pair = make(dtype="float32")
+    for stage, value in Run(Graph(NODES), given_entries(), TOLD, update=shrunk).stages().items():
+        pair.spoil(stage, lambda _, value=value: value.astype("f4"))
+    (found,) = diagnosed(pair).explanations
+    assert (found.candidates, found.certain) == ((), False)
+    assert 1 < found.share_before < 2
 
 
 def test_catalogue_serves_every_operation_it_names() -> None:
