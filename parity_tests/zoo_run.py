@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from itertools import repeat
@@ -32,6 +33,8 @@ from parity_tests.sound_runs import sound as sound_runs
 from parity_tests.unseen import UNSEEN
 from parity_tests.zoo import ZOO
 from parity_tests.zoo_cases import ZOO_CASES, make_zoo_request
+from parity_tests.zoo_pairs import PAIRS, drawn
+from parity_tests.zoo_pairs import trial as pair_trial
 from parity_tests.zoo_trial import Bench, Trial, sound, tried
 from port.errors import Sar2NdviError
 
@@ -108,12 +111,14 @@ def run(
         console.print(table(trials))
         console.print(table(unseen, "unseen"))
         found = _doses(pool, bench, console) if doses and not alarms else []
+        pairs = list(pool.map(_pair, repeat(bench), range(PAIRS))) if doses and not alarms else []
     return {
         "witness": witness.description,
         "date": datetime.now(UTC).date().isoformat(),
         "mutations": [trial.as_json() for trial in trials],
         "unseen": [trial.as_json() for trial in unseen],
         "doses": found,
+        "pairs": pairs,
         "alarms": alarms,
         "score": score(trials),
         "unseen_score": unseen_score(unseen),
@@ -165,6 +170,12 @@ def _dose(bench: Bench, id: str, dtype: str) -> dict[str, Any]:
     return smallest_caught(bench, next(dose for dose in DOSES if dose.id == id), dtype)
 
 
+def _pair(bench: Bench, number: int) -> dict[str, Any]:
+    """Two mistakes at once, diagnosed."""
+    one = pair_trial(bench, drawn()[number])
+    return {**asdict(one), "diagnosed": one.diagnosed}
+
+
 def table(trials: Sequence[Trial], title: str = "the zoo") -> Table:
     """Every mutation: where it should be seen, where it was, by how much, and what the diagnosis calls it."""
     shown = Table("mutation", "rows", "stage", "share of bound", "diagnosis", title=title)
@@ -210,10 +221,12 @@ def false_alarms(found: dict[str, Any]) -> int:
 def closing(found: dict[str, Any]) -> str:
     """One sentence: how many wrong ports were caught, and blamed where they are wrong."""
     score, unseen = found["score"], found["unseen_score"]
+    pairs = found["pairs"]
     return (
         f"{score['caught']} of {score['mutations']} wrong ports caught, {score['right_stage']} at the right stage, "
         f"{score['diagnosed']} of {score['known']} named, {score['misnamed']} misnamed; of "
         f"{unseen['mutations']} unseen {unseen['caught']} caught, {unseen['right_stage']} at the stage expected; "
+        f"{sum(pair['diagnosed'] for pair in pairs)} of {len(pairs)} pairs named; "
         f"{false_alarms(found)} false alarms in {found['sound']['comparisons'] if found['sound'] else 0} sound runs"
     )
 
