@@ -12,6 +12,8 @@ from parity.mistakes import Call, Known, Mistake, Suspects
 
 EVIDENCE = 10
 """How many wrong numbers must stand behind each number that was fitted: one dose cannot be read off one sum."""
+FALL = 10.0
+"""How many times nearer fitted numbers must bring what is recorded: in float32 many bring it a little nearer."""
 PART_SIDE = 4
 """Rows and columns of a convolution's result on which a mistake is tried first, as all of it takes long."""
 
@@ -119,7 +121,7 @@ class _Search:
         self.tried = 0
 
     def explaining(self, tried: Iterable[tuple[Mistake, ...]]) -> list[Candidate]:
-        """Those that explain every element, with far fewer fitted numbers than there are wrong ones."""
+        """Those that explain every element, with fitted numbers far fewer than wrong ones and of much effect."""
         found: list[Candidate] = []
         seen: set[frozenset[str]] = set()
         for mistakes in tried:
@@ -133,9 +135,14 @@ class _Search:
             if self._part is not None and share(changed(self._part[0], mistakes), self._part[1]) > 1:
                 continue
             left = share(changed(self._call, mistakes), self._recorded)
-            if left <= 1:
+            if left <= 1 and FALL * left <= self._unfitted(mistakes):
                 found.append(Candidate(mistakes, left))
         return found
+
+    def _unfitted(self, mistakes: tuple[Mistake, ...]) -> float:
+        """What is left without the fitted mistakes; infinite where none is."""
+        plain = [mistake for mistake in mistakes if not mistake.fitted]
+        return np.inf if len(plain) == len(mistakes) else share(changed(self._call, plain), self._recorded)
 
 
 def changed(call: Call, mistakes: Iterable[Mistake]) -> Call:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity import mistakes_batches, mistakes_training
+from parity.candidates import FALL
 from parity.errors import ParityError
 from parity.graph import Node
 from parity.mistakes import Call, Mistake
@@ -17,8 +18,6 @@ from parity.training_mistake import Case, Suspects, TrainingMistake
 
 FAMILIES: tuple[Suspects, ...] = (*mistakes_training.SUSPECTS, *mistakes_batches.SUSPECTS)
 """All families of suspects."""
-FALL = 10.0
-"""How many times nearer a fitted dose must bring what is recorded: a little nearer, in float32, any dose may do."""
 PAIRED: tuple[Suspects, ...] = (
     mistakes_training.forms,
     mistakes_training.velocities,
@@ -91,36 +90,35 @@ def _instead(legacy: Record, found: Mapping[str, Mistake]) -> dict[str, Computat
 
 def _search(case: Case, *, pairs: bool) -> TrainingExplanation:
     """All that explain it of the fewest mistakes, those without a fitted dose before all others."""
-    before = _farthest(case)
     singles = [(mistake,) for family in FAMILIES for mistake in family(case)]
-    found, tried = _explaining(case, singles, before)
+    found, tried = _explaining(case, singles)
     if not found and pairs:
-        found, more = _explaining(case, _pairs(case), before)
+        found, more = _explaining(case, _pairs(case))
         tried += more
     plain = [candidate for candidate in found if not any(mistake.fitted for mistake in candidate.mistakes)]
     return TrainingExplanation(case.seen, tuple(sorted(plain or found, key=lambda one: one.share)), tried)
 
 
-def _farthest(case: Case) -> float:
-    """The largest error of all that is recorded against the run of the case; infinite where it cannot go on."""
-    try:
-        with np.errstate(all="ignore"):
-            return max(seen.share for seen in case.evidence.against(case.run))
-    except ParityError:
-        return float("inf")
-
-
-def _explaining(
-    case: Case, tried: Iterable[tuple[TrainingMistake, ...]], before: float
-) -> tuple[list[TrainingCandidate], int]:
+def _explaining(case: Case, tried: Iterable[tuple[TrainingMistake, ...]]) -> tuple[list[TrainingCandidate], int]:
     found, count = [], 0
     for mistakes in tried:
         count += 1
         share = _share(case.evidence, _changed(case.run, mistakes))
-        fitted = any(mistake.fitted for mistake in mistakes)
-        if share <= 1 and (not fitted or FALL * share <= before):
+        if share <= 1 and FALL * share <= _unfitted(case, mistakes):
             found.append(TrainingCandidate(mistakes, share))
     return found, count
+
+
+def _unfitted(case: Case, mistakes: tuple[TrainingMistake, ...]) -> float:
+    """The largest error of all without the mistakes of a fitted dose; infinite where none is, or steps cannot go on."""
+    plain = [mistake for mistake in mistakes if not mistake.fitted]
+    if len(plain) == len(mistakes):
+        return float("inf")
+    try:
+        with np.errstate(all="ignore"):
+            return max(seen.share for seen in case.evidence.against(_changed(case.run, plain)))
+    except ParityError:
+        return float("inf")
 
 
 def _pairs(case: Case) -> Iterator[tuple[TrainingMistake, TrainingMistake]]:
