@@ -142,7 +142,7 @@ def patches(call: Call, recorded: np.ndarray) -> Iterator[Mistake]:
 def _told_patches(order: list[int], start: int, count: int) -> tuple[str, str]:
     """Name and words for patches in an order."""
     left = sorted(set(range(start, start + count)) - set(order))
-    if left and order == sorted(set(order)):
+    if left and order == sorted(order):
         return "patch-dropped", f"patch {', '.join(map(str, left))} left out"
     shown = ", ".join(map(str, order[:6])) + (", ..." if len(order) > 6 else "")
     return "patches-reordered", f"patches {shown} in place of {start} to {start + count - 1}"

@@ -6,11 +6,15 @@ from functools import partial
 
 import numpy as np
 
+from parity import reference
 from parity.fitting import factor, of_twins, order_of, plain
+from parity.graph import Node
 from parity.mistakes import Call, Mistake, Outcome, Suspected
-from parity.mistakes_inputs import told_channels
+from parity.mistakes_inputs import geometry, told_channels
 from parity.mistakes_precision import ANY
 
+BESIDE = [(rows, cols) for rows in range(-2, 3) for cols in range(-2, 3) if rows or cols]
+"""Rows and columns by which a region is sought beside the right one."""
 CHANNELS = 1
 """The axis of channels in (patch, channel, row, col)."""
 
@@ -144,16 +148,41 @@ def _preferring(indices: list[int], every: np.ndarray, order: list[int]) -> list
 def _told_selection(indices: list[int], order: list[int]) -> tuple[str, str]:
     """Name and words for channels that are not those meant."""
     if sorted(order) == sorted(indices):
-        places = [indices.index(number) for number in order]
-        return told_channels(places)
+        return "other-channel", told_channels([indices.index(number) for number in order])[1]
     if len(order) != len(indices):
         return "other-channel", f"channels {', '.join(map(str, order))} for {', '.join(map(str, indices))}"
     apart = [f"{found} for {right}" for found, right in zip(order, indices, strict=True) if found != right]
     return "other-channel", f"channel {', '.join(apart)}"
 
 
+def region_beside(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """What is selected read from beside the region that was cropped for it."""
+    chain = [call.graph[name] for name in call.node.inputs if name in call.graph.stages]
+    while chain and chain[0].operation in ("divide", "divide_channels"):
+        chain.insert(0, call.graph[chain[0].inputs[0]])
+    if not chain or chain[0].operation != "crop":
+        return
+    row0, row1, col0, col1 = chain[0].attributes["region"]
+    for rows, cols in BESIDE:
+        region = [row0 - rows, row1 - rows, col0 - cols, col1 - cols]
+        cropped = replace(chain[0], attributes={**chain[0].attributes, "region": region})
+        told = f"shifted by {rows} rows and {cols} columns"
+        yield Mistake("shifted", told, partial(_computed_from, [cropped, *chain[1:]]))
+
+
+def _computed_from(chain: list[Node], call: Call) -> Call:
+    return replace(call, instead=partial(_outcome_from, chain))
+
+
+def _outcome_from(chain: list[Node], call: Call) -> Outcome:
+    values = dict(call.values)
+    for node in chain:
+        values[node.stage] = reference.compute(node, values, call.dtype)
+    return replace(call, values=values, instead=None, afterwards=()).outcome()
+
+
 SUSPECTS: Suspected = {
-    "divide": (divisors, *ANY),
-    "divide_channels": (divisors, *ANY),
-    "select": (selection, *ANY),
+    "divide": (divisors, geometry, *ANY),
+    "divide_channels": (divisors, geometry, *ANY),
+    "select": (selection, geometry, region_beside, *ANY),
 }
