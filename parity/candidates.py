@@ -117,7 +117,7 @@ class _Search:
     def __init__(self, call: Call, recorded: np.ndarray) -> None:
         self._call, self._recorded = call, recorded
         self._part = corner(call, recorded, PART_SIDE)
-        self._wrong = _count_wrong(call, recorded)
+        self._wrong = count_wrong(call, recorded)
         self.tried = 0
 
     def explaining(self, tried: Iterable[tuple[Mistake, ...]]) -> list[Candidate]:
@@ -152,7 +152,7 @@ def changed(call: Call, mistakes: Iterable[Mistake]) -> Call:
     return call
 
 
-def _count_wrong(call: Call, recorded: np.ndarray) -> int:
+def count_wrong(call: Call, recorded: np.ndarray) -> int:
     """How many elements the sound call does not explain: all where it gives another kind, or nothing."""
     try:
         result, bound = call.outcome()

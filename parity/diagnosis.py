@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.candidates import Candidate, candidates, changed, share
+from parity.candidates import EVIDENCE, Candidate, candidates, changed, count_wrong, share
 from parity.catalogue import CATALOGUE
 from parity.compare import Comparison
 from parity.errors import ParityError
@@ -37,6 +37,7 @@ class Explanation:
         candidates: all known mistakes, or pairs where no single one does, from which what was recorded follows.
         tried: how many mistakes and pairs were tried.
         original_off: whether the original's own record does not follow from its inputs.
+        thin: why what is recorded says too little for a name to be certain; "" where it says enough.
     """
 
     stage: str
@@ -44,11 +45,12 @@ class Explanation:
     candidates: tuple[Candidate, ...]
     tried: int
     original_off: bool = False
+    thin: str = ""
 
     @property
     def certain(self) -> bool:
         """Whether just one candidate is left: others that have the same effect on these inputs leave it open."""
-        return len(self.candidates) == 1
+        return len(self.candidates) == 1 and not self.thin
 
     @property
     def cause(self) -> str:
@@ -60,6 +62,8 @@ class Explanation:
         if not self.candidates:
             return f"none of {self.tried} known mistakes and pairs explains it"
         told = "; or ".join(candidate.told for candidate in self.candidates)
+        if self.thin:
+            return f"not certain, as {self.thin}: {told}"
         return told if self.certain else f"cannot be told apart on these inputs: {told}"
 
     @property
@@ -193,7 +197,17 @@ def explain(call: Call, recorded: np.ndarray, *, pairs: bool = True) -> Explanat
     if before <= 1:
         return Explanation(call.node.stage, before, (), 0)
     found, tried = candidates(call, recorded, CATALOGUE.get(call.node.operation, ()), pairs=pairs)
-    return Explanation(call.node.stage, before, tuple(found), tried)
+    return Explanation(call.node.stage, before, tuple(found), tried, thin=_thin(call, recorded))
+
+
+def _thin(call: Call, recorded: np.ndarray) -> str:
+    """Why a mask says too little: each of its elements is one bit, which many mistakes may set."""
+    if recorded.dtype.itemsize > 1 or not recorded.size:
+        return ""
+    if (recorded == recorded.flat[0]).all():
+        return "all elements are alike"
+    wrong = count_wrong(call, recorded)
+    return f"only {wrong} of {recorded.size} elements say so" if wrong < EVIDENCE else ""
 
 
 def _sentence(group: list[Explanation]) -> str:

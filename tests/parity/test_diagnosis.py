@@ -10,6 +10,7 @@ from judged_pair import NODES, TOLD, MakePair, given_entries
 from parity import layer_operations as layers
 from parity import operations as ops
 from parity.catalogue import CATALOGUE
+from parity.data_operations import exclude
 from parity.diagnosis import Diagnosis, Explanation, diagnose, explain
 from parity.graph import Graph, Node
 from parity.mistakes import Call
@@ -365,3 +366,17 @@ def test_catalogue_serves_every_operation_it_names() -> None:
             inputs = call.inputs or [call.values["stage"]]
             recorded = np.asarray(wrong(*inputs)).astype(call.entry)
             assert all(mistake.name and mistake.told for mistake in family(call, recorded))
+
+
+@pytest.mark.parametrize("clouds", [1, 12])
+def test_a_mask_needs_evidence(clouds: int) -> None:
+    """A mask that lost one cloud was not read, or smoothed, or moved: a name is certain where more say so."""
+    mask = np.zeros((20, 21), np.uint8)
+    mask[3, 2 : 2 + clouds] = 1
+    other = np.zeros_like(mask)
+    call = called("exclude", mask, dtype="uint8", region=[10, 15, 4, 9])
+    explained = explain(call, exclude(other, region=[10, 15, 4, 9]))
+    assert "mask-ignored" in {name for candidate in explained.candidates for name in candidate.names}
+    assert explained.certain is (clouds > 1 and len(explained.candidates) == 1)
+    if clouds == 1:
+        assert "only 1 of 420 elements say so" in explained.cause
