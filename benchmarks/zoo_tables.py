@@ -41,6 +41,37 @@ def _counts(mutations: Sequence[Mapping[str, Any]]) -> str:
     return f"{caught} of {len(mutations)} | {right} | {named}"
 
 
+def zoo_score() -> str:
+    """The zoo's score, the score of the unseen, and the false alarms."""
+    found = _found()
+    lines = [
+        "| | tried | caught | at the right stage | named | for certain | misnamed |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    score, unseen, pairs, sound = (found[part] for part in ("score", "unseen_score", "pairs", "sound"))
+    lines.append(
+        f"| the zoo | {score['mutations']} | {score['caught']} | {score['right_stage']} "
+        f"| {score['diagnosed']} of {score['known']} | {score['certain']} | {score['misnamed']} |"
+    )
+    named = sum(pair["diagnosed"] for pair in pairs)
+    lines.append(f"| random pairs | {len(pairs)} | | | {named} of {len(pairs)} | | |")
+    counts = " | ".join(str(unseen[what]) for what in ("mutations", "caught", "right_stage"))
+    lines.append(f"| unseen | {counts} | | | |")
+    ways = len(sound["equivalent"])
+    lines.append(f"| sound ports | {sound['comparisons']}, and {ways} in other ways | {sound['alarms']} | | | | |")
+    return "\n".join(lines)
+
+
+def unseen() -> str:
+    """Each mistake that the judge had not seen: where it is blamed, and what the diagnosis says of it."""
+    lines = ["| mistake | blamed at | what the diagnosis says |", "|---|---|---|"]
+    for one in _found()["unseen"]:
+        stage = f"`{one['stage']}`" if one["caught"] else "**survived**"
+        certain = " (certain)" if one["certain"] else ""
+        lines.append(f"| {one['title']} | {stage} | {'; or '.join(one['names']) or 'unknown'}{certain} |")
+    return "\n".join(lines)
+
+
 def doses() -> str:
     """Of each graded mistake the smallest dose caught in either dtype, and in brackets the largest missed."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
@@ -61,4 +92,4 @@ def _dose(found: Mapping[str, Any]) -> str:
     return f"{smallest:.2g} ({'none' if missed is None else f'{missed:.2g}'}) | `{found['stage']}`"
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"zoo": zoo, "doses": doses}
+TABLES: Mapping[str, Callable[[], str]] = {"zoo": zoo, "zoo-score": zoo_score, "unseen": unseen, "doses": doses}

@@ -196,6 +196,7 @@ def score(trials: Sequence[Trial]) -> dict[str, int]:
         "right_stage": sum(trial.right_stage for trial in trials),
         "known": len(known),
         "diagnosed": sum(trial.diagnosed for trial in known),
+        "certain": sum(trial.diagnosed and trial.certain for trial in known),
         "misnamed": sum(trial.misnamed for trial in trials),
         "failed": sum(bool(trial.failed) for trial in trials),
     }
@@ -224,8 +225,8 @@ def closing(found: dict[str, Any]) -> str:
     pairs = found["pairs"]
     return (
         f"{score['caught']} of {score['mutations']} wrong ports caught, {score['right_stage']} at the right stage, "
-        f"{score['diagnosed']} of {score['known']} named, {score['misnamed']} misnamed; of "
-        f"{unseen['mutations']} unseen {unseen['caught']} caught, {unseen['right_stage']} at the stage expected; "
+        f"{score['diagnosed']} of {score['known']} named ({score['certain']} for certain), {score['misnamed']} misnamed; "
+        f"of {unseen['mutations']} unseen {unseen['caught']} caught, {unseen['right_stage']} at the stage expected; "
         f"{sum(pair['diagnosed'] for pair in pairs)} of {len(pairs)} pairs named; "
         f"{false_alarms(found)} false alarms in {found['sound']['comparisons'] if found['sound'] else 0} sound runs"
     )

@@ -64,7 +64,7 @@ def test_plants_stand_together() -> None:
 
 
 def test_score_counts_what_failed() -> None:
-    """A survivor, a wrong stage, a wrong name given as certain and an error of the port's all fail; a doubt does not."""
+    """A survivor, a wrong stage, a wrong name given as certain and an error all fail; a doubt does not."""
     wrong = {
         "it survived": {"caught": False, "stage": ""},
         "conv2/pre is blamed, expected conv1/pre": {"stage": "conv2/pre"},
@@ -75,6 +75,7 @@ def test_score_counts_what_failed() -> None:
     trials = [Trial(**{**vars(TRIAL), **change}) for change in wrong.values()]
     assert [trial.failed for trial in trials] == list(wrong)
     assert score(trials) == {
-        "mutations": 5, "rows": 1, "caught": 3, "right_stage": 2, "known": 5, "diagnosed": 4, "misnamed": 1, "failed": 4,
+        "mutations": 5, "rows": 1, "caught": 3, "right_stage": 2, "known": 5, "diagnosed": 4, "certain": 3,
+        "misnamed": 1, "failed": 4,
     }  # fmt: skip
     assert table(trials).row_count == 5
