@@ -224,9 +224,9 @@ def closing(found: dict[str, Any]) -> str:
     score, unseen, pairs = found["score"], found["unseen_score"], found["pairs"]
     named = sum(pair["diagnosed"] for pair in pairs)
     return (
-        f"{score['caught']} of {score['mutations']} wrong ports caught, {score['right_stage']} at the right stage, "
-        f"{score['diagnosed']} of {score['known']} named ({score['certain']} for certain, "
-        f"{score['misnamed']} wrongly); of {unseen['mutations']} unseen {unseen['caught']} caught, {unseen['right_stage']} at the stage expected; "
+        f"{score['caught']} of {score['mutations']} wrong ports caught, {score['right_stage']} at the right stage; "
+        f"{score['diagnosed']} of {score['known']} named, {score['certain']} for certain, {score['misnamed']} wrongly; "
+        f"of {unseen['mutations']} unseen {unseen['caught']} caught, {unseen['right_stage']} at the stage expected; "
         f"{named} of {len(pairs)} pairs named; "
         f"{false_alarms(found)} false alarms in {found['sound']['comparisons'] if found['sound'] else 0} sound runs"
     )
