@@ -62,10 +62,10 @@ def smallest_caught(bench: Bench, dose: Dose, dtype: str) -> dict[str, Any]:
 
 
 def _rounded_in_part(dtype: torch.dtype, part: float) -> Plant:
-    """The first of conv1's weights, so large a part of all, are rounded."""
+    """The first of conv1's weights, so large a part of all, are rounded; below one weight none is."""
 
     def convolve(correlate: Convolve, x: Tensor, W: Tensor, b: Tensor) -> Tensor:
-        chosen = torch.arange(W.numel()).reshape(W.shape) < part * W.numel()
+        chosen = torch.arange(W.numel()).reshape(W.shape) < int(part * W.numel())
         return correlate(x, torch.where(chosen, rounded(W, dtype), W), b)
 
     return convolving(convolve, "conv1")
