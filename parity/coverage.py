@@ -21,11 +21,12 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
     """For each stage with branches, how many elements took each.
 
     A rectifier has negative and positive pre-activations; its gradient also those exactly 0 that a gradient reaches;
-    the absolute error falls on either side of 0 or, where its gradient is used, is a tie; a patch is kept or refused by
-    one mask alone; a mask leaves pixels out; a pool that is told to ignore its border has one; windows have one maximum
-    or several; a patch list may leave an incomplete last batch. Besides these there are
-    the mistakes in bands, kernels and biases that the probe would show (`parity.coverage_bands`), and, where a list has
-    any, the images built to separate hypotheses. What is empty proves nothing anyway, and is left out here.
+    the absolute error falls on either side of 0 or, where its gradient is used, is a tie; a patch is kept, ends with
+    the raster, or is refused by one mask alone or one of its edges alone; a shuffled list is longer than what is taken
+    of it; a mask leaves pixels out; a pool that is told to ignore its border has one; windows have one maximum or
+    several; a patch list may leave an incomplete last batch. Besides these there are the mistakes in bands, kernels and
+    biases that the probe would show (`parity.coverage_bands`), and, where a list has any, the images built to separate
+    hypotheses. What is empty proves nothing anyway, and is left out here.
     """
     differentiated = {node.inputs for node in trace.graph if node.operation == "mean_absolute_error_gradient"}
     parameters = {name for node in trace.graph if node.operation in CONVOLUTIONS for name in node.inputs[1:]}
@@ -48,6 +49,8 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
                 found[node.stage] = _ties(node, inputs)
             case "clear_patches":
                 found[node.stage] = _refusals(node, inputs)
+            case "shuffle" if ends := _ends(node.stage, trace):
+                found[node.stage] = {"left over": max(0, len(trace[node.stage]) - max(ends))}
             case "masked":
                 kept = int((inputs[1] != 0).sum())
                 found[node.stage] = {"kept": kept, "left out": inputs[1].size - kept}
@@ -67,13 +70,41 @@ def _ties(node: Node, inputs: list[np.ndarray]) -> dict[str, int]:
 
 
 def _refusals(node: Node, masks: list[np.ndarray]) -> dict[str, int]:
-    """Patches on the grid that are kept, and those that just one of the masks refuses."""
+    """Patches on the grid that are kept, and those that just one of the masks, or just one edge of theirs, refuses.
+
+    Of those kept also how many end with the raster's last row, and with its last column.
+    """
     rows, cols = patch_grid(masks[0], **node.attributes)
     side = node.attributes["side"]
-    refused = np.stack([covered_pixels(mask, rows, cols, side) > 0 for mask in masks])
-    alone = refused & (refused.sum(axis=0) == 1)
-    kept = int((~refused.any(axis=0)).sum())
-    return {"kept": kept} | {f"only {name}": int(one.sum()) for name, one in zip(node.inputs, alone, strict=True)}
+    refused = np.stack([covered_pixels(mask, rows, cols, (side, side)) > 0 for mask in masks])
+    refusing = refused.sum(axis=0)
+    alone, kept = refused & (refusing == 1), refusing == 0
+    last_row, last_col = (places + side == length for places, length in zip((rows, cols), masks[0].shape, strict=True))
+    return {
+        "kept": int(kept.sum()),
+        "kept in the last row": int(kept[last_row].sum()),
+        "kept in the last column": int(kept[:, last_col].sum()),
+        **{f"only {name}": int(one.sum()) for name, one in zip(node.inputs, alone, strict=True)},
+        **_edges(np.any(masks, axis=0), rows, cols, side),
+    }
+
+
+def _edges(mask: np.ndarray, rows: np.ndarray, cols: np.ndarray, side: int) -> dict[str, int]:
+    """Patches with pixels that are not 0, all of them in one edge."""
+    edges = {
+        "first row": (rows, cols, (1, side)),
+        "last row": (rows + side - 1, cols, (1, side)),
+        "first column": (rows, cols, (side, 1)),
+        "last column": (rows, cols + side - 1, (side, 1)),
+    }
+    covered = covered_pixels(mask, rows, cols, (side, side))
+    found = {name: covered_pixels(mask, *edge) for name, edge in edges.items()}
+    return {f"only its {name}": int(((covered > 0) & (one == covered)).sum()) for name, one in found.items()}
+
+
+def _ends(stage: str, trace: Record) -> list[int]:
+    """Where the parts end that are taken of a list."""
+    return [node.attributes["stop"] for node in trace.graph if node.operation == "rows" and node.inputs == (stage,)]
 
 
 def _batches(trace: Record) -> dict[str, dict[str, int]]:

@@ -39,7 +39,7 @@ def exclude(mask: Raster, *rasters: Raster, region: Region, nodata: Sequence[Num
 def clear_patches(*masks: Raster, side: int, stride: int, origin: int) -> Corners:
     """The corners, row by row, of the patches on a grid from the origin in which all masks are 0 throughout."""
     rows, cols = patch_grid(masks[0], side=side, stride=stride, origin=origin)
-    covered = [covered_pixels(mask, rows, cols, side) for mask in masks]
+    covered = [covered_pixels(mask, rows, cols, (side, side)) for mask in masks]
     row, col = np.nonzero(np.sum(covered, axis=0) == 0)
     return np.stack([rows[row], cols[col]], axis=1)
 
@@ -50,12 +50,12 @@ def patch_grid(raster: Raster, *, side: int, stride: int, origin: int) -> tuple[
     return rows, cols
 
 
-def covered_pixels(mask: Raster, rows: np.ndarray, cols: np.ndarray, side: int) -> np.ndarray:
-    """How many pixels that are not 0 each patch has: (len(rows), len(cols)); from sums over all pixels above left."""
+def covered_pixels(mask: Raster, rows: np.ndarray, cols: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """How many pixels are not 0 in each window of a shape: (len(rows), len(cols)); from sums over all above left."""
     sums = np.zeros(tuple(length + 1 for length in mask.shape), np.int64)
     sums[1:, 1:] = (mask != 0).cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
-    low, high = rows[:, None], rows[:, None] + side
-    return np.asarray(sums[high, cols + side] - sums[low, cols + side] - sums[high, cols] + sums[low, cols])
+    low, high, right = rows[:, None], rows[:, None] + shape[0], cols + shape[1]
+    return np.asarray(sums[high, right] - sums[low, right] - sums[high, cols] + sums[low, cols])
 
 
 def shuffle(corners: Corners, permutation: Int[np.ndarray, "length"]) -> Corners:

@@ -128,7 +128,7 @@ def _clear_inside(margin: int, call: Call) -> Call:
         told = call.node.attributes
         rows, cols = patch_grid(call.inputs[0], side=told["side"], stride=told["stride"], origin=told["origin"])
         inner = told["side"] - 2 * margin
-        covered = sum(covered_pixels(mask, rows + margin, cols + margin, inner) for mask in call.inputs)
+        covered = sum(covered_pixels(mask, rows + margin, cols + margin, (inner, inner)) for mask in call.inputs)
         row, col = np.nonzero(np.asarray(covered) == 0)
         found = np.stack([rows[row], cols[col]], axis=1)
         return found, np.zeros(found.shape)

@@ -54,7 +54,7 @@ def _sharing(corners: np.ndarray, others: np.ndarray, side: int) -> int:
             np.add.at(ends, (others[:, 0] + row, others[:, 1] + col), sign * other_sign)
     covered = ends.cumsum(axis=0).cumsum(axis=1)
     rows, cols = (np.unique(corners[:, axis], return_inverse=True) for axis in (0, 1))
-    return int((covered_pixels(covered, rows[0], cols[0], side)[rows[1], cols[1]] > 0).sum())
+    return int((covered_pixels(covered, rows[0], cols[0], (side, side))[rows[1], cols[1]] > 0).sum())
 
 
 def uniform(value: np.ndarray, _others: Sequence[np.ndarray], *, limit: float, shape: Sequence[int]) -> str:

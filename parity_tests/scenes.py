@@ -1,4 +1,4 @@
-"""The awkward scene: a size no stride divides, files told apart by their values, clouds at each date, odd numbers."""
+"""The awkward scene: patches that just fit, files told apart by their values, clouds at each date, odd numbers."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,13 +10,15 @@ import rasterio
 class Awkward(NamedTuple):
     """What is awkward about it."""
 
-    shape: tuple[int, int] = (83, 71)
+    shape: tuple[int, int] = (82, 74)  # patches of 33 px, 8 apart from pixel 1, end with the last row and column
     suffix: str = "_a b"
     first_date: int = 2
     clouds: tuple[tuple[tuple[int, int, int], ...], ...] = (
-        ((2, 3, 1),),  # (row, col, stored value) at t-1: alone refuses the first patch
-        ((2, 64, 255), (70, 58, 7)),  # at t: alone refuses the last of the first row; one inside the test region
-        ((80, 3, 2),),  # at t+1: alone refuses the first of the last row
+        # (row, col, stored value) at t-1: three that touch and a speck refuse the first patch
+        ((2, 3, 1), (2, 4, 1), (3, 3, 1), (7, 6, 1)),
+        # at t: refuses the last patch of the first row by that patch's upper right corner; one in the test region
+        ((1, 73, 255), (70, 58, 7)),
+        ((81, 1, 2),),  # at t+1: refuses the first patch of the last row by its lower left corner
     )
     missing: tuple[int, int] | None = None  # (row, col) where NDVI at t-1 holds the no-data value that it declares
     hole: tuple[int, int] | None = None  # (row, col) where VH at t-1 is NaN
@@ -35,7 +37,7 @@ def write_awkward_scene(folder: Path, awkward: Awkward = AWKWARD) -> None:
     where no patch and no prediction reaches, both ends of int16.
     """
     folder.mkdir(parents=True)
-    random = np.random.RandomState(83071)
+    random = np.random.RandomState(82074)
     rows, cols = awkward.shape
     for offset in range(3):
         date = f"{awkward.first_date + offset:03d}"

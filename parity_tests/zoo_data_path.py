@@ -206,12 +206,12 @@ def _bands(**instead: str) -> Plant:
 
 _CUT = (
     mistake(
-        "patches-one-row-further", "patches/raw", "Inputs are cut one row too far down, targets are not.",
-        _elsewhere(1, 0, targets=False), rows=("Z08",), known="shifted",
+        "patches-one-row-up", "patches/raw", "Inputs are cut one row too far up, targets are not.",
+        _elsewhere(-1, 0, targets=False), rows=("Z08",), known="shifted",
     ),
     mistake(
-        "patches-one-column-further", "patches/raw", "Inputs are cut one column too far right, targets are not.",
-        _elsewhere(0, 1, targets=False), rows=("Z08",), known="shifted",
+        "patches-one-column-left", "patches/raw", "Inputs are cut one column too far left, targets are not.",
+        _elsewhere(0, -1, targets=False), rows=("Z08",), known="shifted",
     ),
     mistake(
         "patches-transposed", "patches/raw", "Rows and columns of each input patch are exchanged.",

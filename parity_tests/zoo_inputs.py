@@ -87,7 +87,7 @@ INPUTS: tuple[Mutation, ...] = (
             id=f"input-shifted-in-{axis}", rows=("Z08",), title=f"Inputs, not targets, are one pixel off in {axis}.",
             case="path", stage="patches/raw", known="shifted", plant=cutting(partial(_shifted, by=by)),
         )
-        for axis, by in (("rows", (1, 0)), ("cols", (0, 1)))
+        for axis, by in (("rows", (-1, 0)), ("cols", (0, -1)))
     ),
     Mutation(
         id="input-transposed", rows=("Z09",), title="Rows and columns of every input patch are exchanged.",

@@ -78,12 +78,73 @@ def test_list_of_any_name_has_a_remainder_and_a_second_pass() -> None:
     assert found == {"loss/curve": {"incomplete last batch": 1, "second pass over the list": 1}}
 
 
+def patch_list(*masks: list, side: int, stride: int = 1) -> dict[str, int]:
+    """The branches of a list of patches from pixel 0 under masks named 001, 002, ..."""
+    names = tuple(f"mask/{number:03d}" for number in range(1, len(masks) + 1))
+    node = Node("patches/index", "clear_patches", names, {"side": side, "stride": stride, "origin": 0})
+    return reached(node, *masks)
+
+
 def test_patches_are_kept_or_refused_by_one_mask_alone() -> None:
     """Of seven corners three are kept, three touch one mask only, and one touches both."""
-    node = Node("patches/index", "clear_patches", ("mask/001", "mask/002"), {"side": 2, "stride": 1, "origin": 0})
     first, second = [0, 0, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 0, 0]
-    expected = {"kept": 3, "only mask/001": 1, "only mask/002": 2}
-    assert reached(node, [first, first], [second, second]) == expected
+    found = patch_list([first, first], [second, second], side=2)
+    assert [found[name] for name in ("kept", "only mask/001", "only mask/002")] == [3, 1, 2]
+
+
+EDGES = ("first row", "last row", "first column", "last column")
+
+
+@pytest.mark.parametrize(
+    ("clouds", "expected"),
+    [
+        ([(0, 1)], (1, 0, 0, 0)),
+        ([(2, 0), (2, 1)], (0, 1, 0, 0)),
+        ([(1, 0), (2, 0)], (0, 0, 1, 0)),
+        ([(1, 2)], (0, 0, 0, 1)),
+        ([(0, 0)], (1, 0, 1, 0)),
+        ([(1, 1)], (0, 0, 0, 0)),
+        ([(0, 1), (2, 1)], (0, 0, 0, 0)),
+        ([], (0, 0, 0, 0)),
+    ],
+    ids=["above", "below", "left, with a corner", "right", "corner", "middle", "two edges", "clear"],
+)
+def test_patch_is_refused_by_one_edge_alone(clouds: list[tuple[int, int]], expected: tuple[int, ...]) -> None:
+    """All clouds of the one patch lie in that edge, whichever mask has them."""
+    masks = np.zeros((2, 3, 3), int)
+    for number, at in enumerate(clouds):
+        masks[(number % 2, *at)] = 7
+    found = patch_list(*masks.tolist(), side=3)
+    assert tuple(found[f"only its {edge}"] for edge in EDGES) == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "cloud", "expected"),
+    [((5, 7), None, (3, 2)), ((6, 7), None, (0, 2)), ((5, 8), None, (3, 0)), ((5, 7), (4, 6), (2, 1))],
+    ids=["both", "a row left", "a column left", "clouded corner"],
+)
+def test_last_place_just_fits_and_is_kept(
+    shape: tuple[int, int], cloud: tuple[int, int] | None, expected: tuple[int, int]
+) -> None:
+    """Patches of 3, 2 apart: one that a cloud refuses is no evidence of where the grid ends."""
+    mask = np.zeros(shape, int)
+    if cloud is not None:
+        mask[cloud] = 1
+    found = patch_list(mask.tolist(), side=3, stride=2)
+    assert (found["kept in the last row"], found["kept in the last column"]) == expected
+
+
+@pytest.mark.parametrize(("stop", "left"), [(3, 2), (5, 0), (6, 0)])
+def test_shuffled_list_is_longer_than_what_is_taken(stop: int, left: int) -> None:
+    """Five corners, of which the first two train and the next validate."""
+    node = Node("split/shuffled", "shuffle", ("patches/index", "split/permutation"))
+    taken = [
+        Node("split/training", "rows", ("split/shuffled",), {"start": 0, "stop": 2}),
+        Node("split/validation", "rows", ("split/shuffled",), {"start": 2, "stop": stop}),
+    ]
+    arrays = {name: np.zeros(5) for name in (*node.inputs, node.stage)}
+    manifest = {"graph": [each.as_json() for each in (*(Node(name, "given") for name in node.inputs), node, *taken)]}
+    assert branches(Record(Path("t.npz"), manifest, arrays, "")) == {"split/shuffled": {"left over": left}}
 
 
 def test_mask_keeps_pixels_and_leaves_some_out() -> None:
