@@ -11,9 +11,11 @@ from parity.fitting import corner
 from parity.mistakes import Call, Known, Mistake, Suspects
 
 EVIDENCE = 10
-"""How many wrong numbers must stand behind each number that was fitted: one dose cannot be read off one sum."""
+"""How many numbers must stand behind each that was fitted: one dose cannot be read off one sum."""
 FALL = 10.0
 """How many times nearer fitted numbers must bring what is recorded: in float32 many bring it a little nearer."""
+NOISE = 0.1
+"""A share of the bound that rounding alone may well take, so that nothing smaller stands behind a fitted number."""
 PART_SIDE = 4
 """Rows and columns of a convolution's result on which a mistake is tried first, as all of it takes long."""
 
@@ -117,7 +119,7 @@ class _Search:
     def __init__(self, call: Call, recorded: np.ndarray) -> None:
         self._call, self._recorded = call, recorded
         self._part = corner(call, recorded, PART_SIDE)
-        self._wrong = count_wrong(call, recorded)
+        self._errors = sound_errors(call, recorded)
         self.tried = 0
 
     def explaining(self, tried: Iterable[tuple[Mistake, ...]]) -> list[Candidate]:
@@ -130,14 +132,25 @@ class _Search:
                 continue
             seen.add(told)
             self.tried += 1
-            if EVIDENCE * sum(mistake.fitted for mistake in mistakes) > self._wrong:
+            fitted = sum(mistake.fitted for mistake in mistakes)
+            if fitted and EVIDENCE * fitted > self._behind(0.0):
                 continue
             if self._part is not None and share(changed(self._part[0], mistakes), self._part[1]) > 1:
                 continue
             left = share(changed(self._call, mistakes), self._recorded)
-            if left <= 1 and FALL * left <= self._unfitted(mistakes):
+            if left <= 1 and (not fitted or self._proves(mistakes, left, fitted)):
                 found.append(Candidate(mistakes, left))
         return found
+
+    def _proves(self, mistakes: tuple[Mistake, ...], left: float, fitted: int) -> bool:
+        """Whether fitted numbers explain far more than as many numbers, and bring what is recorded much nearer."""
+        return EVIDENCE * fitted <= self._behind(left) and FALL * left <= self._unfitted(mistakes)
+
+    def _behind(self, left: float) -> int:
+        """How many elements are far wrong beside what is left."""
+        if self._errors is None:
+            return int(self._recorded.size)
+        return int((self._errors > np.clip(FALL * left, NOISE, 1.0)).sum())
 
     def _unfitted(self, mistakes: tuple[Mistake, ...]) -> float:
         """What is left without the fitted mistakes; infinite where none is."""
@@ -152,15 +165,19 @@ def changed(call: Call, mistakes: Iterable[Mistake]) -> Call:
     return call
 
 
-def count_wrong(call: Call, recorded: np.ndarray) -> int:
-    """How many elements the sound call does not explain: all where it gives another kind, or nothing."""
+def sound_errors(call: Call, recorded: np.ndarray) -> np.ndarray | None:
+    """Per element the error over the bound of a sound call; None where it gives nothing, or another shape."""
     try:
         result, bound = call.outcome()
     except ParityError:
-        return int(recorded.size)
-    if result.shape != recorded.shape:
-        return int(recorded.size)
-    return int((errors(call, recorded, result, bound) > 1).sum())
+        return None
+    return errors(call, recorded, result, bound) if result.shape == recorded.shape else None
+
+
+def count_wrong(call: Call, recorded: np.ndarray) -> int:
+    """How many elements a sound call does not explain: all where it gives nothing, or another shape."""
+    found = sound_errors(call, recorded)
+    return int(recorded.size if found is None else (found > 1).sum())
 
 
 def _distinct(found: Sequence[Candidate]) -> list[Candidate]:

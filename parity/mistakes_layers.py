@@ -182,7 +182,7 @@ def _off(call: Call, position: int, place: tuple[int, ...], by: float) -> Mistak
     dose = by / value if value else by
     what = f"{call.node.inputs[position].removeprefix('weight/')}{list(place)}"
     told = f"{what} off by {100 * dose:.4g} %" if value else f"{what} {by:.4g}, not 0"
-    return Mistake("one-weight-off", told, partial(_with_off, position, place, by), dose, fitted=1 + len(place))
+    return Mistake("one-weight-off", told, partial(_with_off, position, place, by), dose, fitted=2)
 
 
 def _with_off(position: int, place: tuple[int, ...], by: float, call: Call) -> Call:

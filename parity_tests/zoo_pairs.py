@@ -16,8 +16,9 @@ import numpy as np
 from rich.console import Console
 
 from parity import witness as witnesses
+from parity.compare import Comparison
 from parity.diagnosis import Explanation, diagnose
-from parity.trace import read_request, read_trace
+from parity.trace import Record, read_request, read_trace
 from parity_tests.mutation import Mutation, together
 from parity_tests.zoo import ZOO
 from parity_tests.zoo_cases import make_zoo_request
@@ -65,7 +66,7 @@ def _apart(one: Mutation, other: Mutation) -> bool:
 def trial(bench: Bench, pair: tuple[Mutation, Mutation]) -> PairTrial:
     """Both planted, recorded and diagnosed."""
     one, other = pair
-    comparison, port = planted(bench, CASE, f"{one.id}+{other.id}", together(one.plant, other.plant))
+    comparison, port = _planted(bench, one, other)
     legacy, request = read_trace(bench.legacy(CASE)), read_request(bench.request(CASE))
     found = diagnose(legacy, port, comparison, request=request)
     at = {explanation.stage: explanation for explanation in found.explanations}
@@ -73,6 +74,15 @@ def trial(bench: Bench, pair: tuple[Mutation, Mutation]) -> PairTrial:
     misnamed = any(_wrongly_certain(at[mutation.stage], names) for mutation in pair if mutation.stage in at)
     named = tuple(_named(at.get(mutation.stage), mutation.known) for mutation in pair)
     return PairTrial((one.id, other.id), (named[0], named[1]), misnamed, tuple(found.sentences))
+
+
+def _planted(bench: Bench, one: Mutation, other: Mutation) -> tuple[Comparison, Record]:
+    """Both mistakes in one port: the second around the first, or where it leaves the first out the other way round."""
+    for inner, outer in ((one, other), (other, one)):
+        found = planted(bench, CASE, f"{one.id}+{other.id}", together(inner.plant, outer.plant))
+        if {one.stage, other.stage} <= {finding.stage for finding in found[0].blamed}:
+            break
+    return found
 
 
 def _named(explanation: Explanation | None, name: str) -> bool:
