@@ -175,14 +175,26 @@ def _stored(wrong: Callable[[Cut], Cut]) -> Plant:
     return wrapped(SentinelPatchDataset, "stored", lambda original, *arguments: wrong(original(*arguments)))
 
 
-def _elsewhere(rows_px: int, cols_px: int, *, targets: bool) -> Plant:
-    """Either the inputs or the targets are cut so many pixels further."""
+def _inputs_from(rows_px: int, cols_px: int) -> Plant:
+    """Inputs are cut so many pixels further, targets are not."""
 
     def stored(original: Callable[..., Cut], dataset: SentinelPatchDataset, indices: Any) -> Cut:
         moved = copy.copy(dataset)
         moved.patches = dataset.patches + np.array([rows_px, cols_px])
-        there, here = original(moved, indices), original(dataset, indices)
-        return (here[0], there[1]) if targets else (there[0], here[1])
+        return original(moved, indices)[0], original(dataset, indices)[1]
+
+    return wrapped(SentinelPatchDataset, "stored", stored)
+
+
+def _targets_from(rows_px: int, cols_px: int) -> Plant:
+    """Targets are cut so many pixels further in their patches, inputs are not."""
+
+    def stored(original: Callable[..., Cut], dataset: SentinelPatchDataset, indices: Any) -> Cut:
+        whole = copy.copy(dataset)
+        whole._border_px = 0
+        inputs, targets = original(whole, indices)
+        moved = np.roll(targets, (-rows_px, -cols_px), axis=(2, 3))
+        return inputs, moved[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
 
     return wrapped(SentinelPatchDataset, "stored", stored)
 
@@ -207,11 +219,11 @@ def _bands(**instead: str) -> Plant:
 _CUT = (
     mistake(
         "patches-one-row-up", "patches/raw", "Inputs are cut one row too far up, targets are not.",
-        _elsewhere(-1, 0, targets=False), rows=("Z08",), known="shifted",
+        _inputs_from(-1, 0), rows=("Z08",), known="shifted",
     ),
     mistake(
         "patches-one-column-left", "patches/raw", "Inputs are cut one column too far left, targets are not.",
-        _elsewhere(0, -1, targets=False), rows=("Z08",), known="shifted",
+        _inputs_from(0, -1), rows=("Z08",), known="shifted",
     ),
     mistake(
         "patches-transposed", "patches/raw", "Rows and columns of each input patch are exchanged.",
@@ -231,15 +243,15 @@ _CUT = (
     ),
     mistake(
         "target-of-border-7", "targets/raw", "Targets are cut 7 pixels from their patch's corner.",
-        _elsewhere(-1, -1, targets=True), rows=("Z32",), known="shifted",
+        _targets_from(-1, -1), rows=("Z32",), known="shifted",
     ),
     mistake(
         "target-of-border-9", "targets/raw", "Targets are cut 9 pixels from their patch's corner.",
-        _elsewhere(1, 1, targets=True), rows=("Z32",), known="shifted",
+        _targets_from(1, 1), rows=("Z32",), known="shifted",
     ),
     mistake(
         "target-one-column-off", "targets/raw", "Targets are cut one column too far left.",
-        _elsewhere(0, -1, targets=True), rows=("Z32",), known="shifted",
+        _targets_from(0, -1), rows=("Z32",), known="shifted",
     ),
     mistake(
         "target-at-t-1", "targets/raw", "The truth is NDVI at t-1.",
