@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks import case_study_tables
+from benchmarks import case_study_tables, zoo_tables
 from benchmarks.accuracy import METRICS, ROWS
 from gate_tests.chosen import chosen
 from gate_tests.claims import claims
@@ -170,6 +170,7 @@ _MAKERS = (ablation, accuracy, changes, gate, leakage, ledger, parity, recipes)
 TABLES: Mapping[str, Callable[[], str]] = {
     **{table.__name__: table for table in _MAKERS},
     **case_study_tables.TABLES,
+    **zoo_tables.TABLES,
 }
 
 
