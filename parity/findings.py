@@ -100,7 +100,7 @@ def measure(
         return Finding(stage, check, Verdict.FAIL, message)
     error = np.asarray(np.abs(actual.astype(np.float64) - expected.astype(np.float64)))
     share = _shares(error, bound)
-    over = int((~(error <= bound)).sum())  # a bound that is NaN allows nothing
+    over = int((~(error <= bound)).sum())
     largest = float(share.max(initial=0.0))
     sound = Verdict.VACUOUS if not meant_constant and _proves_nothing(expected, bound) else Verdict.PASS
     message = _message(stage, expected, actual, share, over) if error.size else f"{stage}: no elements"
@@ -116,9 +116,9 @@ def require_shape(stage: str, *, recorded: np.ndarray, computed: np.ndarray) -> 
 
 
 def _shares(error: np.ndarray, bound: np.ndarray) -> np.ndarray:
-    """Error over bound, with 0 / 0 = 0 and x / 0 = infinity."""
+    """Error over bound, with 0 / 0 = 0, x / 0 = infinity, and infinity where the bound is NaN, which allows nothing."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(error == 0, 0.0, error / bound)
+        return np.where(np.isnan(bound), np.inf, np.where(error == 0, 0.0, error / bound))
 
 
 def _proves_nothing(expected: np.ndarray, bound: np.ndarray) -> bool:

@@ -106,7 +106,11 @@ def test_bound_that_is_not_a_number_allows_nothing() -> None:
 
 def test_bound_that_is_not_a_number_fails_equal_arrays() -> None:
     """A bound that could not be derived is a doubt, even where no error is seen."""
-    assert measured(VALUES, bound=np.full((2, 3), NAN)).verdict is Verdict.FAIL
+    bound = BOUND.copy()
+    bound[0, 2] = NAN
+    finding = measured(changed(4.25), bound=bound)
+    assert (finding.verdict, finding.share) == (Verdict.FAIL, INFINITY)
+    assert "1 of 6 over bound; worst inf x bound at (0, 2), legacy 3.0, port 3.0" in finding.message
 
 
 @pytest.mark.parametrize(
