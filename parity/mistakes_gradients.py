@@ -27,8 +27,10 @@ TURNED: Mapping[int, tuple[str, str]] = {
 """The mistake by the symmetry that filters show in a gradient beyond that of the forward pass."""
 
 
-def other_loss(_call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
-    """Squares, or half of them, in place of magnitudes."""
+def other_loss(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
+    """Squares, or the root of their mean, in place of magnitudes; of a loss: scores have formulas of their own."""
+    if "dtype" in call.node.attributes:
+        return
     yield Mistake("squared-error", "squared error for absolute error", partial(_of_differences, np.square))
     yield Mistake("root-of-squared-error", "root of the mean squared error", _rooted)
 
@@ -66,7 +68,9 @@ def _bound(call: Call, terms: int) -> float:
 
 
 def other_mean(call: Call, _recorded: np.ndarray) -> Iterator[Mistake]:
-    """A sum, or a mean over the batch or the pixels alone."""
+    """A sum, or a mean over the batch or the pixels alone; of a loss, no score."""
+    if "dtype" in call.node.attributes:
+        return
     shape = call.inputs[0].shape
     batch, count = float(shape[0]), float(np.prod(shape))
     yield Mistake("sum-for-mean", "sum for mean", partial(times, count))

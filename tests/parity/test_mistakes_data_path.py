@@ -165,6 +165,21 @@ def test_unknown_mistake_is_told_as_unknown(stage: str, change: Change) -> None:
     assert (found.candidates, found.certain) == ((), False)
 
 
+@pytest.mark.parametrize(
+    ("formula", "name"),
+    [
+        (lambda apart: (apart**2).mean(), "rmse-without-root"),
+        (lambda apart: np.sqrt((apart**2).mean()), "root-mean-square-error"),
+        (lambda apart: np.abs(apart).sum(), "sum-for-mean"),
+    ],
+)
+def test_mistake_of_a_score_is_not_named_as_one_of_a_loss(formula: Change, name: str) -> None:
+    """Each is one mistake, by the name that scores have for it."""
+    apart = SOUND["metrics/estimate"] - SOUND["metrics/truth"]
+    found = explained("metrics/mae", lambda _: np.asarray(formula(apart)))
+    assert [candidate.names for candidate in found.candidates] == [(name,)]
+
+
 def test_what_cannot_be_told_apart_is_not_certain() -> None:
     """A mask that holds one value besides 0 tells nothing of reading that value alone or leaving out another date's."""
     found = explained("patches/index", lambda listed: listed - 1)
