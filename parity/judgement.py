@@ -51,15 +51,20 @@ def record_both(files: Files, witness: Witness, *, port: str = PORT, say: Say = 
 def record_port(files: Files, *, port: str = PORT, say: Say = silent) -> None:
     """Let the port answer a request, with the trace that lies there as the original's as teacher.
 
+    An older answer is taken away first, so that none is mistaken for this one.
+
     Raises:
-        ParityError: the port's command fails.
+        ParityError: the port's command fails, or writes no trace.
     """
     command = [*recorder(port), str(files.request), str(files.port), f"--teacher={files.legacy}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    files.port.unlink(missing_ok=True)
     try:
         run(command, what=f"the port ({port})", timeout_s=PORT_TIMEOUT_S, say=say, env=environment)
     except WitnessError as error:
         raise ParityError(f"{error}; it must take REQUEST TRACE --teacher=LEGACY and write the trace") from error
+    if not files.port.is_file():
+        raise ParityError(f"the port ({port}) ended well and wrote no trace; it must write the second file it is given")
 
 
 def port_file(command: str) -> Path | None:

@@ -58,13 +58,17 @@ def test_request_is_judged(run: Run, recorded_request: Path, tmp_path: Path, por
     [
         ("python -m port nothing", "the port (python -m port nothing): exit code "),
         ("absent-recorder", "the port (absent-recorder): absent-recorder cannot be started"),
+        ("true", "the port (true) ended well and wrote no trace"),
         ("", "the port's command is empty"),
         ("python 'open", "cannot be read (No closing quotation)"),
     ],
 )
-def test_port_that_cannot_record_exits_1(run: Run, recorded_request: Path, port: str, told: str) -> None:
-    """It is no missing witness: one paragraph tells the command and what it said."""
-    done = run("judge", recorded_request, "--witness=recorded", f"--port={port}")
+def test_port_that_cannot_record_exits_1(
+    run: Run, recorded_request: Path, tmp_path: Path, port: str, told: str
+) -> None:
+    """It is no missing witness: one paragraph tells the command and what it said; no older answer is judged."""
+    (tmp_path / "port.npz").write_text("an older answer", encoding="utf-8")
+    done = run("judge", recorded_request, "--witness=recorded", f"--port={port}", f"--report={tmp_path}")
     assert (done.returncode, done.stdout) == (1, "")
     assert told in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
