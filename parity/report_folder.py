@@ -25,6 +25,8 @@ from parity.sarif import sarif
 from parity.trace import Record
 
 EXHIBITS, DIAGNOSIS, PAGE = "exhibits.json", "diagnosis.json", "report.html"
+SHOWN = ("witness", "verdict", "tensors", "numbers", "unproven", "cases", "exhibits", "written")
+"""What exhibits.json tells, all of which the page shows."""
 LEDGER = ROOMS / "parity_tests" / "ledger.toml"
 REPORTS = Path("reports") / "parity"
 """Where runs leave their reports, each in a folder of its own."""
@@ -110,11 +112,14 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
         out: where the page goes; report.html in the folder where None.
 
     Raises:
-        ParityError: there is no exhibits.json, or it cannot be read.
+        ParityError: there is no exhibits.json, it cannot be read, or it is no report's.
     """
     content = _read(folder / EXHIBITS)
     if content is None:
         raise ParityError(f"{folder} has no {EXHIBITS}; run `python -m parity compare A B --report {folder}` first")
+    lacking = [name for name in SHOWN if name not in content]
+    if lacking:
+        raise ParityError(f"{folder / EXHIBITS} tells no {', '.join(lacking)}; write the report again")
     court = content.pop("court", False)
     content["diagnosis"] = _read(folder / DIAGNOSIS)
     content["ledger"] = _ledger() if court else []

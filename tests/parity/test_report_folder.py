@@ -114,9 +114,17 @@ def test_no_report_is_an_error(tmp_path: Path) -> None:
         write_page(tmp_path)
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[]", "holds a list, expected an object")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "holds a list, expected an object"),
+        ('{"witness": "w", "verdict": "PASS"}', "tells no tensors, numbers, unproven, cases, exhibits, written; write"),
+    ],
+)
 def test_spoilt_exhibits_are_an_error(text: str, message: str, tmp_path: Path) -> None:
     """Not a traceback."""
     (tmp_path / "exhibits.json").write_text(text, encoding="utf-8")
     with pytest.raises(ParityError, match=message):
         write_page(tmp_path)
+    assert not (tmp_path / "report.html").exists()
