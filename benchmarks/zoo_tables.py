@@ -53,10 +53,10 @@ def zoo_score() -> str:
         f"| the zoo | {score['mutations']} | {score['caught']} | {score['right_stage']} "
         f"| {score['diagnosed']} of {score['known']} | {score['certain']} | {score['misnamed']} |"
     )
-    named = sum(pair["diagnosed"] for pair in pairs)
-    lines.append(f"| random pairs | {len(pairs)} | | | {named} of {len(pairs)} | | |")
+    named, misnamed = (sum(pair[what] for pair in pairs) for what in ("diagnosed", "misnamed"))
+    lines.append(f"| random pairs | {len(pairs)} | | | {named} of {len(pairs)} | | {misnamed} |")
     counts = " | ".join(str(unseen[what]) for what in ("mutations", "caught", "right_stage"))
-    lines.append(f"| unseen | {counts} | | | |")
+    lines.append(f"| unseen | {counts} | | {unseen['certain']} | |")
     ways = len(sound["equivalent"])
     lines.append(f"| sound ports | {sound['comparisons']}, and {ways} in other ways | {sound['alarms']} | | | | |")
     return "\n".join(lines)

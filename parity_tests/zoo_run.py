@@ -1,7 +1,8 @@
 """Run the zoo: `python -m parity_tests.zoo_run [--witness NAME] [--only ID ...] [--correct N] [--report DIR]`.
 
 Exit codes: 0 all caught and blamed at the right stage; 1 a survivor, a wrong stage, a wrong name given as certain or a
-false alarm; 3 no witness that reads rasters. Of the unseen ones only a survivor without a reason is a failure.
+false alarm; 2 a wrong option; 3 no witness that reads rasters. Of the unseen ones only a survivor without a reason is a
+failure.
 """
 
 import argparse
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.report.mkdir(parents=True, exist_ok=True)
     (asked.report / "zoo.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     console.print(f"{closing(found)}; report in {asked.report}")
-    return int(bool(false_alarms(found) or found["score"]["failed"] or found["unseen_score"]["unexplained"]))
+    return int(failed(found))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -217,6 +218,12 @@ def unseen_score(trials: Sequence[Trial]) -> dict[str, int]:
 def false_alarms(found: dict[str, Any]) -> int:
     """How often a sound port was failed: before the zoo's requests, before random ones, computed in other ways."""
     return len(found["alarms"]) + (found["sound"]["alarms"] if found["sound"] else 0)
+
+
+def failed(found: dict[str, Any]) -> bool:
+    """Whether the judge did not do what it should: before a sound port, a wrong one, an unseen one or a pair."""
+    misnamed = any(pair["misnamed"] for pair in found["pairs"])
+    return bool(false_alarms(found) or found["score"]["failed"] or found["unseen_score"]["unexplained"] or misnamed)
 
 
 def closing(found: dict[str, Any]) -> str:

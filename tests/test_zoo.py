@@ -11,7 +11,7 @@ from parity_tests.mutation import replaced, together, wrapped
 from parity_tests.zoo import ROWS, ZOO
 from parity_tests.zoo_cases import ZOO_CASES
 from parity_tests.zoo_network import laid_down
-from parity_tests.zoo_run import score, table
+from parity_tests.zoo_run import failed, score, table
 from parity_tests.zoo_trial import Trial
 from port import lasagne_weights, training
 from port.network import Rectify
@@ -79,3 +79,26 @@ def test_score_counts_what_failed() -> None:
         "misnamed": 1, "failed": 4,
     }  # fmt: skip
     assert table(trials).row_count == 5
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ("alarms", ["path: raster/001_VH"]),
+        ("sound", {"alarms": 1}),
+        ("score", {"failed": 1}),
+        ("unseen_score", {"unexplained": 1}),
+        ("pairs", [{"misnamed": False}, {"misnamed": True}]),
+    ],
+)
+def test_run_fails_for_each_thing_that_the_judge_did_wrong(part: str, wrong: object) -> None:
+    """And for nothing else; a pair misnamed is a wrong name given as certain, too."""
+    right = {
+        "alarms": [],
+        "sound": {"alarms": 0},
+        "score": {"failed": 0},
+        "unseen_score": {"unexplained": 0},
+        "pairs": [],
+    }
+    assert not failed(right)
+    assert failed(right | {part: wrong})
