@@ -55,7 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"no mutation {unknown[0]!r}; choose one of {', '.join(mutation.id for mutation in ALL)}")
         return 2
     try:
+        asked.report.mkdir(parents=True, exist_ok=True)  # rather now than after an hour
         witness = _witness(asked.witness, console)
+    except OSError as error:
+        console.print(f"no folder for the report: {error}; give another --report", markup=False, soft_wrap=True)
+        return 2
     except WitnessError as error:
         console.print(f"no witness: {error}")
         return NO_WITNESS
@@ -63,7 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="sar2ndvi-zoo-") as folder:
         found = run(witness, Bench(Path(folder)), chosen, console, doses=not asked.only)
     found["sound"] = sound_runs(witness, asked.correct, partial(console.print, markup=False)) if asked.correct else None
-    asked.report.mkdir(parents=True, exist_ok=True)
     (asked.report / "zoo.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     console.print(f"{closing(found)}; report in {asked.report}")
     return int(failed(found))
@@ -74,10 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--witness", default="best", help="best (default), container or interpreter")
     parser.add_argument("--only", nargs="+", default=[], metavar="ID", help="only these mutations, and no doses")
     parser.add_argument(
-        "--correct", type=int, default=CORRECT, metavar="N", help="so many sound runs; 0: none, no equivalent ports"
+        "--correct", type=_count, default=CORRECT, metavar="N", help="so many sound runs; 0: none, no equivalent ports"
     )
     parser.add_argument("--report", type=Path, default=Path("reports/zoo"), help="folder of zoo.json")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; give 0 or more")
+    return int(text)
 
 
 def _witness(name: str, console: Console) -> Witness:

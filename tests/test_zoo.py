@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from parity_tests.mutation import replaced, together, wrapped
 from parity_tests.zoo import ROWS, ZOO
 from parity_tests.zoo_cases import ZOO_CASES
 from parity_tests.zoo_network import laid_down
-from parity_tests.zoo_run import failed, score, table
+from parity_tests.zoo_run import failed, main, score, table
 from parity_tests.zoo_trial import Trial
 from port import lasagne_weights, training
 from port.network import Rectify
@@ -102,3 +103,20 @@ def test_run_fails_for_each_thing_that_the_judge_did_wrong(part: str, wrong: obj
     }
     assert not failed(right)
     assert failed(right | {part: wrong})
+
+
+def test_report_that_cannot_be_written_is_told_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file stands where the folder would."""
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    assert main(["--report", str(tmp_path / "taken")]) == 2
+    assert "no folder for the report" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("count", ["-1", "many"])
+def test_count_that_is_none_is_told(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As argparse tells a wrong option."""
+    with pytest.raises(SystemExit, match="2"):
+        main([f"--correct={count}"])
+    assert f"{count!r} is no count; give 0 or more" in capsys.readouterr().err
