@@ -32,7 +32,18 @@ def unit_roundoff(dtype: np.dtype[Any]) -> float:
     return float(np.finfo(dtype).eps) / 2
 
 
-ILL_CONDITIONED = frozenset({"correlation", "peak_signal_to_noise_ratio", "bias_gradient"})
+ILL_CONDITIONED = frozenset(
+    {
+        "correlation",
+        "peak_signal_to_noise_ratio",
+        "bias_gradient",
+        *(
+            f"{layer}_gradient_{of}"
+            for layer in ("convolution_valid", "correlation_valid", "dense")
+            for of in ("weights", "input")
+        ),
+    }
+)
 """Operations whose rounding may exceed the semantic tolerance: of numbers that hardly differ, or of signs that cancel,
 little is left; a logarithm near 0 errs by what its argument does."""
 

@@ -14,6 +14,9 @@ from parity.trajectories import judge_trajectory
 
 Values = reference.Values
 
+DECIDING = {"rectify_gradient": 1, "mean_absolute_error_gradient": 2}
+"""Operations that decide by the sign of something: how many of their first inputs it is computed from."""
+
 
 def judge_stages(legacy: Record, port: Record, *, request: Record | None, truth: Values) -> Iterator[Finding]:
     """Findings about every stage, in the order computed; those after training steps where the first of them stands.
@@ -25,22 +28,24 @@ def judge_stages(legacy: Record, port: Record, *, request: Record | None, truth:
         truth: the stages after training steps in float64.
     """
     errors: dict[str, np.ndarray] = {}
-    moved: dict[str, np.ndarray] | None = None
+    moved = decisions(legacy.graph, legacy.arrays, port.arrays)
+    trained = False
     for node in legacy.graph:
         stage, expected, actual = node.stage, legacy[node.stage], port[node.stage]
         if node.operation in reference.SHARED:
             errors[stage] = np.zeros(expected.shape)
             yield _held(node, legacy, port, request)
         elif node.operation == "trajectory":
-            if moved is None:
+            if not trained:
                 yield from judge_trajectory(legacy, port, truth=truth, errors=errors)
-                moved = consequences(legacy.graph, legacy.arrays, port.arrays)
+                moved |= consequences(legacy.graph, legacy.arrays, port.arrays)
+                trained = True
             errors[stage] = np.zeros(expected.shape)
         else:
             yield from _alone(node, legacy, port)
             errors[stage] = bounds.free_running(node, legacy.arrays, port.arrays, errors, legacy.dtype)
             allowed = _semantic_or(errors[stage], node, expected, legacy.dtype)
-            if moved and stage in moved:
+            if stage in moved:
                 allowed = np.asarray(allowed + moved[stage])
             yield _measured(node, Check.FREE, expected=expected, actual=actual, bound=allowed)
 
@@ -76,6 +81,25 @@ def _semantic_or(bound: np.ndarray, node: Node, expected: np.ndarray, dtype: np.
         return bound
     allowed = bounds.semantic(expected)
     return np.asarray(np.maximum(allowed, bound)) if node.operation in bounds.ILL_CONDITIONED else allowed
+
+
+def decisions(graph: Graph, legacy: Values, port: Values) -> dict[str, np.ndarray]:
+    """Per element, what follows from the gates and signs that fell differently on the two sides, in float64.
+
+    They may where their argument is within its own error of 0, which is judged where it is computed. What follows is
+    no rounding: it has a sign, and adds to what other decisions make of the same element.
+    """
+    other: dict[str, np.ndarray] = {}
+    apart: dict[str, np.ndarray] = {}
+    for node in graph:
+        deciding = node.inputs[: DECIDING.get(node.operation, 0)]
+        if node.operation == "trajectory" or not (deciding or other.keys() & set(node.inputs)):
+            continue
+        values = ChainMap({name: port[name] for name in deciding}, other, dict(legacy))
+        own, changed = (reference.compute(node, side).astype(np.float64) for side in (legacy, values))
+        if not np.array_equal(own, changed):
+            other[node.stage], apart[node.stage] = changed, np.abs(changed - own)
+    return {stage: np.nan_to_num(value, nan=0.0, posinf=0.0) for stage, value in apart.items()}
 
 
 def consequences(graph: Graph, legacy: Values, port: Values) -> dict[str, np.ndarray]:

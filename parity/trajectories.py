@@ -13,6 +13,7 @@ its own, whose gradients err by a sixth of their bound (one standard deviation),
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -51,7 +52,8 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
     if legacy.dtype == np.float64:
         for node in nodes:
             allowed = np.asarray(np.maximum(bounds.semantic(truth[node.stage]), rounded.one_rounding(node)))
-            yield from _semantic(node.stage, legacy[node.stage], port[node.stage], truth[node.stage], allowed)
+            for found in _semantic(node.stage, legacy[node.stage], port[node.stage], truth[node.stage], allowed):
+                yield rounded.unless_undecided(found, node, port)
         return
     groups: dict[str, list[Node]] = {}
     for node in nodes:
@@ -134,6 +136,20 @@ class _Rounded:
         elements = sum(self._legacy[node.stage].size for node in members)
         return Finding(name, Check.TRUTH, _verdict(share, allowed < size), message, share, elements)
 
+    def unless_undecided(self, found: Finding, node: Node, port: Record) -> Finding:
+        """A failure as it is, or VACUOUS where the judge's own sound runs go as far from the truth as either side.
+
+        A weight that is nothing but rounding (its gradients cancel) may open a gate or close it at the next step.
+        """
+        if found.verdict is not Verdict.FAIL or found.share is None:
+            return found
+        own = FACTOR * max(_norm(run, [node], self._truth) for run in self._own_runs)
+        sides = [_norm(side.arrays, [node], self._truth) for side in (self._legacy, port)]
+        if not max(sides) <= own:
+            return found
+        message = f"{found.message}; sound runs differ by {own / FACTOR:.3g} too: rounding decides gates here"
+        return replace(found, verdict=Verdict.VACUOUS, message=message)
+
     def _judged_size(self, members: list[Node]) -> tuple[float, str]:
         """How large in truth the thing is that a group judges, and its name: of weights, what training changed them by.
 
@@ -169,7 +185,8 @@ def one_rounding(node: Node, truth: np.ndarray, errors: Values, training: Traini
             return np.asarray(errors["loss"] + bounds.sum_factor(training.batches) * u * np.abs(truth))
         case "velocity":  # what it holds of each gradient, by the form of momentum
             held = (rate if training.momentum_form == "lasagne" else 1.0) / (1 - training.momentum)
-            return np.asarray(held * errors[f"grad/{parameter}"])
+            updated = 2 * u * np.abs(truth) / (1 - training.momentum)  # its own product and sum, at every step
+            return np.asarray(held * errors[f"grad/{parameter}"] + updated)
         case _:
             summed = bounds.sum_factor(node.attributes["step"]) * u * np.abs(truth)
             return np.asarray(summed + rate * errors[f"grad/{parameter}"])
