@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity import bounds, reference
+from parity.decisions import decisions
 from parity.findings import Check, Finding, Verdict, kind, measure, require_shape
 from parity.graph import Graph, Node
 from parity.properties import PROPERTIES, why_unsound
@@ -13,9 +14,6 @@ from parity.trace import Record
 from parity.trajectories import judge_trajectory
 
 Values = reference.Values
-
-DECIDING = {"rectify_gradient": 1, "mean_absolute_error_gradient": 2}
-"""Operations that decide by the sign of something: how many of their first inputs it is computed from."""
 
 
 def judge_stages(legacy: Record, port: Record, *, request: Record | None, truth: Values) -> Iterator[Finding]:
@@ -37,7 +35,8 @@ def judge_stages(legacy: Record, port: Record, *, request: Record | None, truth:
             yield _held(node, legacy, port, request)
         elif node.operation == "trajectory":
             if not trained:
-                yield from judge_trajectory(legacy, port, truth=truth, errors=errors)
+                erring = {name: np.asarray(error + moved.get(name, 0.0)) for name, error in errors.items()}
+                yield from judge_trajectory(legacy, port, truth=truth, errors=erring)
                 moved |= consequences(legacy.graph, legacy.arrays, port.arrays)
                 trained = True
             errors[stage] = np.zeros(expected.shape)
@@ -81,25 +80,6 @@ def _semantic_or(bound: np.ndarray, node: Node, expected: np.ndarray, dtype: np.
         return bound
     allowed = bounds.semantic(expected)
     return np.asarray(np.maximum(allowed, bound)) if node.operation in bounds.ILL_CONDITIONED else allowed
-
-
-def decisions(graph: Graph, legacy: Values, port: Values) -> dict[str, np.ndarray]:
-    """Per element, what follows from the gates and signs that fell differently on the two sides, in float64.
-
-    They may where their argument is within its own error of 0, which is judged where it is computed. What follows is
-    no rounding: it has a sign, and adds to what other decisions make of the same element.
-    """
-    other: dict[str, np.ndarray] = {}
-    apart: dict[str, np.ndarray] = {}
-    for node in graph:
-        deciding = node.inputs[: DECIDING.get(node.operation, 0)]
-        if node.operation == "trajectory" or not (deciding or other.keys() & set(node.inputs)):
-            continue
-        values = ChainMap({name: port[name] for name in deciding}, other, dict(legacy))
-        own, changed = (reference.compute(node, side).astype(np.float64) for side in (legacy, values))
-        if not np.array_equal(own, changed):
-            other[node.stage], apart[node.stage] = changed, np.abs(changed - own)
-    return {stage: np.nan_to_num(value, nan=0.0, posinf=0.0) for stage, value in apart.items()}
 
 
 def consequences(graph: Graph, legacy: Values, port: Values) -> dict[str, np.ndarray]:

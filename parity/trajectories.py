@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from parity import bounds
+from parity.decisions import undecided
 from parity.findings import Check, Finding, Verdict, measure, require_shape
 from parity.graph import Node
 from parity.steps import parameters, trajectory
@@ -28,6 +29,8 @@ from parity.training import Training
 
 FACTOR = 2.0
 """How many times as far from the truth as a sound float32 run the port's may be."""
+JUMP = 1000.0
+"""How far over the bound a sound float64 run must be to have decided a gate otherwise: rounding alone goes nowhere."""
 OWN_RUNS = 3
 """How many sound runs the judge makes of its own."""
 
@@ -53,7 +56,7 @@ def judge_trajectory(legacy: Record, port: Record, *, truth: Values, errors: Val
         for node in nodes:
             allowed = np.asarray(np.maximum(bounds.semantic(truth[node.stage]), rounded.one_rounding(node)))
             for found in _semantic(node.stage, legacy[node.stage], port[node.stage], truth[node.stage], allowed):
-                yield rounded.unless_undecided(found, node, port)
+                yield rounded.unless_undecided(found, node, port, allowed)
         return
     groups: dict[str, list[Node]] = {}
     for node in nodes:
@@ -134,14 +137,32 @@ class _Rounded:
             f"sound run's, or {rounding:.3g} of one rounding), of {thing} {size:.3g}"
         )
         elements = sum(self._legacy[node.stage].size for node in members)
-        return Finding(name, Check.TRUTH, _verdict(share, allowed < size), message, share, elements)
+        found = Finding(name, Check.TRUTH, _verdict(share, allowed < size), message, share, elements)
+        if found.verdict is Verdict.FAIL and distance <= allowed + self._undecided(members):
+            return replace(
+                found, verdict=Verdict.VACUOUS, message=f"{message}; rounding decides gates of the first step"
+            )
+        return found
 
-    def unless_undecided(self, found: Finding, node: Node, port: Record) -> Finding:
-        """A failure as it is, or VACUOUS where the judge's own sound runs go as far from the truth as either side.
+    def _undecided(self, members: list[Node]) -> float:
+        """How far gates that rounding decides in the first step may move a group of velocities or weights."""
+        moved = undecided(self._legacy.graph, self._legacy.arrays, self._errors)
+        held = FACTOR * self._training.largest_rate / (1 - self._training.momentum)
+        if self._training.momentum_form != "lasagne" and not all("/weight/" in node.stage for node in members):
+            held = FACTOR / (1 - self._training.momentum)
+        parameters_of = (str(node.attributes["of"]).partition("/")[2] for node in members)
+        parts = (moved.get(f"grad/{name}", np.zeros(1)) for name in parameters_of)
+        return held * float(np.sqrt(sum(np.sum(part**2) for part in parts)))
+
+    def unless_undecided(self, found: Finding, node: Node, port: Record, allowed: np.ndarray) -> Finding:
+        """A failure as it is, or VACUOUS where a sound run of the judge's jumps too, and goes as far as either side.
 
         A weight that is nothing but rounding (its gradients cancel) may open a gate or close it at the next step.
         """
-        if found.verdict is not Verdict.FAIL or found.share is None:
+        if found.verdict is not Verdict.FAIL or found.share is None or not np.isfinite(allowed).all():
+            return found
+        truth = self._truth[node.stage]
+        if not any((np.abs(run[node.stage] - truth) > JUMP * allowed).any() for run in self._own_runs):
             return found
         own = FACTOR * max(_norm(run, [node], self._truth) for run in self._own_runs)
         sides = [_norm(side.arrays, [node], self._truth) for side in (self._legacy, port)]
