@@ -16,7 +16,8 @@ GRAPH = Graph(
 )
 PRE = np.array([[[[1e-9, 2e-9, 1.0, 0.0]]]])
 DELTA = np.array([[[[3.0, 4.0, 5.0, 6.0]]]])
-LEGACY = {"pre": PRE, "delta": DELTA}
+GATED = np.array([[[[3.0, 4.0, 5.0, 3.0]]]])
+LEGACY = {"pre": PRE, "delta": DELTA, "grad/pre": GATED, "grad/b": np.array([15.0])}
 
 
 @pytest.mark.parametrize(("flipped", "total"), [((), None), ((0,), 3.0), ((0, 1), 7.0)], ids=["none", "one", "two"])
@@ -29,7 +30,7 @@ def test_consequences_add_up(flipped: tuple[int, ...], total: float | None) -> N
 
 
 def test_only_doubtful_gates_are_undecided() -> None:
-    """A gate within its own error may fall either way; one farther off may not, and an exact 0 is one in any program."""
+    """A gate within its own error may fall either way; one farther off may not, and an exact 0 is 0 in any program."""
     errors = {"pre": np.full(PRE.shape, 1.5e-9)}
     assert undecided(GRAPH, LEGACY, errors)["grad/b"].tolist() == [3.0]
     assert undecided(GRAPH, LEGACY, {"pre": np.zeros(PRE.shape)}) == {}
