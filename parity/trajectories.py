@@ -10,6 +10,9 @@ Two things are never held against a port. A distance that one rounding explains:
 updates in a weight, of the same gradient at every step in a velocity, of each loss in the curve. And the original's
 luck: where its sums are wider than float32 (Theano's are), or no gate flipped in its run, the judge makes sound runs of
 its own, whose gradients err by a sixth of their bound (one standard deviation), and the farthest counts.
+
+What hangs on gates that rounding decides proves nothing either way: a port that such gates explain is VACUOUS there,
+which does not pass (`parity.decisions`).
 """
 
 from collections.abc import Iterator, Mapping
