@@ -262,3 +262,21 @@ def test_wrong_training_fails(mistake: dict[str, float], dtype: str) -> None:
     failed = judge(true_trajectory(side, dtype), true_trajectory(wrong, dtype), dtype=dtype).failed
     assert f"{group}:{check}" in failed
     assert f"{group}:{check}".replace("weight", "velocity", 1) in failed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("jump", "part", "verdict"),
+    [(1e-3, 1.5e-3, Verdict.VACUOUS), (1e-3, 3e-3, Verdict.FAIL), (1e-11, 1.5e-11, Verdict.FAIL)],
+    ids=["as far", "farther", "no jump"],
+)
+def test_float64_port_is_unproven_where_sound_runs_jump(
+    stage: str, jump: float, part: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where rounding decides a gate sound runs jump: a port as far proves nothing, one farther fails."""
+    monkeypatch.setattr(
+        "parity.trajectories.true_trajectory",
+        lambda *_, **__: {name: np.asarray(value) for name, value in farther(jump).items()},
+    )
+    found = judge(TRUTH, farther(part, [stage]), dtype="float64")
+    assert found.about(stage, Check.TRAJECTORY).verdict is verdict
