@@ -1,0 +1,75 @@
+"""An engine is a way to compute the same network: how its memory lies, whether it is compiled, in what it multiplies.
+
+Weights keep their dtype and their names; only the forward pass, and the backward pass that follows from it, differ.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from port.errors import SettingError
+from port.recipes import Precision
+
+EngineName = Literal["eager", "channels-last", "compiled", "bfloat16"]
+Forward = Callable[[Float[Tensor, "batch channel row col"]], Float[Tensor, "batch 1 inner_row inner_col"]]
+DEFAULT: EngineName = "channels-last"
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """The layout of images and filters, whether `torch.compile` makes one program of it, what is multiplied in."""
+
+    memory_format: torch.memory_format = torch.channels_last
+    compiles: bool = False
+    multiplies_in: torch.dtype | None = None
+
+
+ENGINES: Mapping[EngineName, _Engine] = MappingProxyType(
+    {
+        "eager": _Engine(memory_format=torch.contiguous_format),
+        "channels-last": _Engine(),
+        "compiled": _Engine(compiles=True),
+        "bfloat16": _Engine(multiplies_in=torch.bfloat16),
+    }
+)
+
+
+def check_engine(name: str, precision: Precision) -> EngineName:
+    """The engine's name, once it is known and computes in the recipe's precision.
+
+    Raises:
+        SettingError: no such engine, or bfloat16 where float64 is asked for.
+    """
+    if name not in get_args(EngineName):
+        raise SettingError(f"unknown engine {name!r}; choose one of {', '.join(ENGINES)}")
+    if name == "bfloat16" and precision != "float32":
+        raise SettingError(
+            f"engine bfloat16 multiplies in 8 bits of mantissa, but precision is {precision}; choose another engine, "
+            "or precision float32"
+        )
+    return name  # type: ignore[return-value]
+
+
+def forward_by(network: nn.Module, engine: EngineName = DEFAULT) -> Forward:
+    """The network's forward pass by an engine: input and output in the dtype of its weights.
+
+    The network is laid out in memory as the engine wants it, in place; its parameters stay its own, under their own
+    names, whatever wraps them here. bfloat16 rounds what is multiplied to 8 bits of mantissa and adds up in float32.
+    """
+    chosen = ENGINES[engine]
+    network.to(memory_format=chosen.memory_format)  # type: ignore[call-overload]
+    run: Callable[[Tensor], Tensor] = torch.compile(network) if chosen.compiles else network
+
+    def forward(images: Tensor) -> Tensor:
+        laid_out = images.contiguous(memory_format=chosen.memory_format)
+        if chosen.multiplies_in is None:
+            return run(laid_out)
+        with torch.autocast(images.device.type, chosen.multiplies_in):
+            return run(laid_out).to(images.dtype)
+
+    return forward
