@@ -5,7 +5,7 @@ settings; both programs unpack, read, choose patches, train a little, predict th
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,7 @@ def make_pipeline_request(
     initialisation: Mapping[str, float] | None = None,
     probe: str = "scaled",
     weights: Mapping[str, np.ndarray] | None = None,
+    permutation: Sequence[int] | None = None,
 ) -> None:
     """Write a request for a whole scene.
 
@@ -149,14 +150,16 @@ def make_pipeline_request(
         initialisation: {seed, deviation} of the original's own start; None for given weights.
         probe: the name of the weights.
         weights: weight/conv1/W, ... in Lasagne's orientation; scaled ones where None.
+        permutation: the shuffle of the patches; one drawn from the variant where None.
     """
     seed = sorted(CHANNELS).index(variant)
     random = np.random.RandomState(1000 + seed)
     arrays: dict[str, np.ndarray] = {}
     if initialisation is None:
-        drawn = scaled_weights(random, len(CHANNELS[variant]))
-        arrays = {name: as_float32_values(array) for name, array in (weights or drawn).items()}
-    arrays["split/permutation"] = random.permutation(LONGEST_LIST).astype(np.int64)
+        scaled = scaled_weights(random, len(CHANNELS[variant]))
+        arrays = {name: as_float32_values(array) for name, array in (weights or scaled).items()}
+    drawn = random.permutation(LONGEST_LIST)
+    arrays["split/permutation"] = np.array(drawn if permutation is None else permutation, dtype=np.int64)
     for name in _file_names(job):
         arrays[f"files/{name}"] = np.frombuffer((folder / name).read_bytes(), np.uint8)
     manifest = {

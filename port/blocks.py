@@ -63,7 +63,7 @@ class BlockDataset:
         """Which blocks each batch of an epoch holds; an incomplete last batch is kept or dropped as the recipe says."""
         order, self.symmetry = self.dataset.drawn(epoch, len(self.corners))
         recipe, taken = self.dataset.recipe, list[int]()
-        for number in order:
+        for number in order.tolist():
             taken.append(number)
             if self.patch_count(taken) >= recipe.batch_size:
                 yield np.array(taken)
@@ -100,7 +100,7 @@ class BlockDataset:
         length, border = self._seen_by.shape[1], self.dataset.border_px
         channels = [*self.dataset.bands, TARGET_INDEX]
         cut = np.zeros((len(blocks), len(channels) + 1, length, length), dtype=self.dataset.recipe.precision)
-        for image, number in zip(cut, blocks, strict=True):
+        for image, number in zip(cut, map(int, blocks), strict=True):
             row, col = self.corners[number]
             pixels = self.dataset.stack.pixels[channels, row : row + length, col : col + length]
             there = self._there(number)

@@ -12,6 +12,7 @@ from torch import nn
 from parity.errors import TraceError
 from parity.trace import Record
 from port.bands import Band, variant_bands
+from port.blocks import in_batches
 from port.dataset import SentinelPatchDataset
 from port.initialisation import DEVIATION, initialise
 from port.lasagne_weights import to_state
@@ -72,7 +73,7 @@ class DataPathRecording:
         of_scene.rasters()
         split = of_scene.split(of_scene.patches(), None if self.seeded else self.request["split/permutation"])
         every = of_scene.dataset(pixels, split.training, tuple(Band), trains=True)
-        of_scene.order(every, taught_pixels)
+        of_scene.order(in_batches(every), taught_pixels)
         network = self._network()
         of_scene.cut(LIST, "split/training", split.training, pixels, taught_pixels)
         of_scene.cut(VALIDATION, "split/validation", split.validation, pixels, taught_pixels)
@@ -142,7 +143,8 @@ class DataPathRecording:
     def _train(self, network: FusionCNN, training: SentinelPatchDataset, validation: SentinelPatchDataset) -> None:
         """All epochs by the product's own training."""
         optimiser = make_optimiser(self.recipe, network.parameters())
-        epochs = list(train(network, training, validation, self.recipe, optimiser=optimiser, updates=self._steps))
+        sets = in_batches(training), in_batches(validation)
+        epochs = list(train(network, *sets, self.recipe, optimiser=optimiser, updates=self._steps))
         steps = len(self._steps.losses)
         for name, parameter in named_parameters(network):
             self.tape.add(f"trained/{name}", "trajectory", [], parameter, step=steps, of=f"weight/{name}")

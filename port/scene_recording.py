@@ -12,6 +12,7 @@ from jaxtyping import Int
 from parity.errors import TraceError
 from parity.trace import Record
 from port.bands import SOURCES, TARGET_SOURCE, Band, Source
+from port.blocks import BlockDataset, in_batches
 from port.dataset import SentinelPatchDataset
 from port.layout import TRIPLE
 from port.network import BORDER_PX
@@ -156,7 +157,9 @@ class SceneRecording:
         part = stage.removeprefix("split/")
         return lambda listed: getattr(self._split(listed, np.arange(len(listed))), part)
 
-    def order(self, training: SentinelPatchDataset, taught: BandStack) -> Int[np.ndarray, "step batch_size"]:
+    def order(
+        self, training: SentinelPatchDataset | BlockDataset, taught: BandStack
+    ) -> Int[np.ndarray, "step batch_size"]:
         """The rows of the training list that each step uses, of all epochs; -1 fills an incomplete batch."""
         recipe, attributes = self.recipe, {"batch_size": self.recipe.batch_size, "epochs": self.recipe.epochs}
         operation = "reshuffled" if recipe.reshuffle else "batch_order"
@@ -164,7 +167,7 @@ class SceneRecording:
         keep = {"keep": True} if recipe.last_batch == "keep" else {}
 
         def again(corners: Corners) -> np.ndarray:
-            return _padded(self.dataset(taught, corners, tuple(Band), trains=True), recipe)
+            return _padded(in_batches(self.dataset(taught, corners, tuple(Band), trains=True)), recipe)
 
         value = _padded(training, recipe)
         self.tape.put("split/order", operation, ["split/training"], value, again=again, **attributes, **seed, **keep)
@@ -195,9 +198,9 @@ class SceneRecording:
         return self.dataset(stack, corners, tuple(Band)).stored(np.arange(len(corners)))
 
 
-def _padded(dataset: SentinelPatchDataset, recipe: Recipe) -> Int[np.ndarray, "step batch_size"]:
+def _padded(dataset: SentinelPatchDataset | BlockDataset, recipe: Recipe) -> Int[np.ndarray, "step batch_size"]:
     batches = [indices for epoch in range(recipe.epochs) for indices in dataset.batch_indices(epoch)]
-    padded = np.full((len(batches), recipe.batch_size), -1, dtype=np.int64)
+    padded = np.full((len(batches), max(map(len, batches), default=recipe.batch_size)), -1, dtype=np.int64)
     for row, indices in zip(padded, batches, strict=True):
         row[: len(indices)] = indices
     return padded
