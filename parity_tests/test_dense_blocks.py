@@ -13,6 +13,7 @@ import pytest
 from parity.compare import Comparison, compare
 from parity.findings import Check, Verdict
 from parity.trace import read_request, read_trace
+from parity.trajectories import true_trajectory
 from parity_tests.data_path import Job, make_pipeline_request
 from parity_tests.mutation import Plant, replaced
 from parity_tests.proceedings import Proceedings
@@ -28,8 +29,8 @@ from port.synthetic import write_synthetic_scene
 SIZE_PX, SEED = (200, 240), 3
 """Of a synthetic scene, with clouds."""
 TEST_REGION = (160, 200, 0, 240)
-EPOCHS = 3
-BATCHES, VALIDATE = 15, 5
+EPOCHS = 2
+BATCHES, VALIDATE = 10, 5
 """Of an epoch; one batch in five validates, as the original's shares have it."""
 SIDES = (2, 4)
 """Of a block, in patches; a batch is of as many patches as a complete block."""
@@ -57,12 +58,14 @@ class DenseCase:
         rest = sorted(set(range(len(patches))) - set(used))
         make_pipeline_request(self.request, scene, job, variant="SOPTIIp", dtype="float64", permutation=used + rest)
         proceedings.witness.record([(self.request, self.legacy)])
+        self.truth = true_trajectory(read_trace(self.legacy))
 
     def judged(self, name: str, **switches: str) -> Comparison:
         """The port's answer, judged by the original's."""
         trace = self.folder / f"{name}.port.npz"
         record(self.request, trace, self.legacy, switches)
-        return compare(read_trace(self.legacy), read_trace(trace), request=read_request(self.request))
+        request, legacy = read_request(self.request), read_trace(self.legacy)
+        return compare(legacy, read_trace(trace), request=request, truth=self.truth)
 
 
 def clear(folder: Path) -> np.ndarray:

@@ -61,8 +61,8 @@ class Checkpoint:
 
 
 def clean_name(name: str) -> str:
-    """A parameter's name without what `torch.compile` puts before it."""
-    return name.replace("_orig_mod.", "")
+    """A parameter's name without what `torch.compile`, or several processes, put before it."""
+    return name.replace("_orig_mod.", "").removeprefix("module.")
 
 
 def capture(

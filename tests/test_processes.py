@@ -1,0 +1,154 @@
+"""Processes that torchrun starts train as one: the same weights, no patch twice, and on from any number of processes."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from port.bands import variant_bands
+from port.blocks import BlockDataset
+from port.dataset import SentinelPatchDataset
+from port.patches import patch_grid
+from port.processes import Processes, joined_processes
+from port.recipes import recipe
+from port.scenes import Scene
+from port.shares import Shares
+from port.stacks import BandStack
+
+ROOT = Path(__file__).parents[1]
+EPOCHS = 10
+"""Of 45 patches in batches of 8: 60 updates."""
+
+
+def command(state: Path, folder: Path, *words: str, processes: int = 1) -> list[str]:
+    """The words that train on a scene by so many processes of one thread each, keeping their state."""
+    start = [] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    train = ["-m", "port", "train", "--data", str(folder), "--variant", "OPTII", "--precision", "float64"]
+    given = ["--epochs", str(EPOCHS), "--threads", "1", "--state", str(state), "--out", str(state.parent / "runs")]
+    return [sys.executable, *start, *train, *given, *words]
+
+
+def done(words: Sequence[str]) -> str:
+    """What a command says, once it has ended well."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=600
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return ended.stdout + ended.stderr
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Weights and velocities of two states agree to 1e-12 of each tensor's maximum."""
+    first, second = load_file(one), load_file(other)
+    assert first.keys() == second.keys()
+    assert len(first) == 12
+    for name, value in first.items():
+        assert (second[name] - value).abs().max() <= 1e-12 * value.abs().max(), name
+
+
+@pytest.fixture(scope="module")
+def alone(synthetic_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state that one process ends with."""
+    state = tmp_path_factory.mktemp("alone") / "state.safetensors"
+    done(command(state, synthetic_folder))
+    return state
+
+
+def test_two_processes_give_the_weights_of_one(alone: Path, synthetic_folder: Path, tmp_path: Path) -> None:
+    """60 updates in float64; one run's folder, told once."""
+    state = tmp_path / "state.safetensors"
+    said = done(command(state, synthetic_folder, processes=2))
+    assert_same(alone, state)
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert said.count("checkpoint.safetensors") == 1
+
+
+def test_blocks_are_shared_out_too(synthetic_folder: Path, tmp_path: Path) -> None:
+    """Three processes, in whose batches of two or three blocks some have nothing left to do."""
+    states = [tmp_path / f"{count}.safetensors" for count in (1, 3)]
+    for count, state in zip((1, 3), states, strict=True):
+        done(command(state, synthetic_folder, "--batching", "blocks", processes=count))
+    assert_same(*states)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_training_goes_on_by_another_number_of_processes(
+    before: int, after: int, alone: Path, synthetic_folder: Path, tmp_path: Path
+) -> None:
+    """Killed once some epochs are kept, the same command ends in the same weights, and its losses are all there."""
+    state = tmp_path / "state.safetensors"
+    words = command(state, synthetic_folder, processes=before)
+    killed_when(words, state)
+    if state.exists():
+        said = done(command(state, synthetic_folder, processes=after))
+        assert f"of {EPOCHS} from {state}" in said
+    assert_same(alone, state)
+    (run,) = (tmp_path / "runs").glob("[!.]*")  # a killed run leaves its hidden folder
+    assert len((run / "loss.csv").read_text().splitlines()) == EPOCHS + 1
+
+
+def killed_when(words: Sequence[str], state: Path) -> None:
+    """Start a command, and end all of its processes at once when its state is there."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = subprocess.Popen(words, cwd=ROOT, env=environment, **silent)
+    try:
+        while not state.exists():
+            assert started.poll() is None
+            time.sleep(0.002)
+    finally:
+        for process in told(str(state)):
+            os.kill(process, signal.SIGKILL)
+        started.wait()
+
+
+def told(word: str) -> list[int]:
+    """The processes among whose words this is: torchrun, and those that it started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            if word.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.parametrize("batching", ["patches", "blocks"])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_shares_meet_nowhere(batching: str, count: int, synthetic_scene: Scene) -> None:
+    """Each batch's weights add up to the number of processes, and every patch is in one share alone."""
+    chosen = recipe(batch_size=16, precision="float64", batching=batching)
+    with BandStack(synthetic_scene) as stack:
+        patches = patch_grid(synthetic_scene.shape, side_px=33, stride_px=8, origin_px=0)[:90]
+        dataset = SentinelPatchDataset(stack, patches, bands=variant_bands("SAR"), recipe=chosen, border_px=8)
+        whole = BlockDataset(dataset) if batching == "blocks" else dataset
+        items = [np.array_split(batch, count) for batch in whole.batch_items(4)]
+        shares = [list(Shares(whole, Processes(rank, count)).batches(4)) for rank in range(count)]
+    for number, split in enumerate(items):
+        assert len(np.unique(np.concatenate(split))) == sum(map(len, split))
+        parts = [share[number].weights.sum().item() for share in shares]
+        assert abs(sum(parts) - count) < 1e-12
+        assert [part == 0 for part in parts] == [len(part) == 0 for part in split]
+        assert len({share[number].patches for share in shares}) == 1
+    assert sum(share.patches for share in shares[0]) == 90
+
+
+def test_without_torchrun_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It computes on the processor, wraps nothing, and means are the value."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    network = torch.nn.Linear(1, 1)
+    with joined_processes() as processes:
+        assert processes == Processes()
+        assert processes.joined(network) is network
+        assert processes.mean(0.25) == 0.25
+        assert processes.told("word") == "word"
+        assert processes.device == torch.device("cpu")
