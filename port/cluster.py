@@ -60,13 +60,16 @@ class Cluster:
             while not self._present():
                 sleep(_POLL_S)
             answers = self._client.run(unlike, identity(), on_error="return")
-        if absent := [address for address, answer in answers.items() if isinstance(answer, ImportError)]:
+            self._present()
+        answers = {address: answer for address, answer in answers.items() if address in self._workers}  # not died since
+        if absent := {address: answer for address, answer in answers.items() if isinstance(answer, Exception)}:
+            first = next(iter(absent))
             raise ClusterError(
-                f"{len(absent)} of the cluster's workers cannot import this program; first {absent[0]}: "
-                f"{answers[absent[0]]}; install it there, start the workers again"
+                f"{len(absent)} of the cluster's workers cannot run this program; first {first}: {absent[first]}; "
+                "install it there, start the workers again"
             )
-        if found := {address: answer for address, answer in answers.items() if isinstance(answer, list) and answer}:
-            raise ClusterError(told(found))  # one that died meanwhile answers with an error: each task checks again
+        if found := {address: answer for address, answer in answers.items() if answer}:
+            raise ClusterError(told(found))
 
     @contextmanager
     def sharing(self, content: object) -> Iterator[str]:
