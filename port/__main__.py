@@ -25,6 +25,7 @@ from port.bands import VARIANTS
 from port.baselines import missing_remark
 from port.cluster import LOCAL, WAIT_S, Place
 from port.cluster_prediction import Order, predict_many
+from port.engines import DEFAULT, ENGINES, check_engine
 from port.errors import Sar2NdviError, SettingError
 from port.evaluation import Comparison, compared, read_maps
 from port.files import replacing
@@ -165,6 +166,7 @@ def predict_scenes(
     region: RegionOption = None,
     first_date: FirstDateOption = 1,
     tile_px: TileOption = TILE_PX,
+    engine: Annotated[str, typer.Option(metavar="|".join(ENGINES), help="How the network is computed.")] = DEFAULT,
     switches: Mapping[str, Any],
 ) -> None:
     """Estimate NDVI at t of many scenes, or of one huge mosaic, over a Dask cluster: the same numbers as `predict`.
@@ -178,6 +180,7 @@ def predict_scenes(
         first_date=first_date,
         region=None if region is None else Region.parse(region),
         tile_px=tile_px,
+        engine=check_engine(engine, given.recipe.precision),
     )
     with _stopped(f"the scenes that are done stay in {out_folder}"), StageProgress(remaining=False) as progress:
         written = predict_many(order, out_folder, place=_place(dask, jobs, dask_wait), observer=progress)

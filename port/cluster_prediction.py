@@ -16,18 +16,20 @@ from jaxtyping import Float32
 from port.checkpoints import Checkpoint
 from port.cluster import Cluster, Place, connected
 from port.cluster_units import ScaleCheck, SharedScene, Unit, unit_regions
+from port.engines import DEFAULT, EngineName
 from port.errors import ClusterError, Sar2NdviError, SettingError
 from port.files import made_folder
 from port.observer import Observer, Silent
 from port.pace import Pace
 from port.prediction import TILE_PX
 from port.raster_writer import RasterWriter
+from port.rasters import modest_cache
 from port.regions import Region
 from port.scenes import Scene
 from port.sheets import Sheet, check_others
 
-UNIT_PX = 2**22
-"""Pixels of a unit: 16 MiB of float32, a few seconds of work."""
+UNIT_PX = 2**21
+"""Pixels of a unit: 8 MiB of float32, about two seconds of work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class Order:
     first_date: int = 1
     region: Region | None = None
     tile_px: int = TILE_PX
+    engine: EngineName = DEFAULT
     unit_px: int = UNIT_PX
 
 
@@ -90,8 +93,9 @@ def _planned(order: Order, out: Path) -> list[Sheet]:
             out / f"{name}.tif",
             Scene.open(folder.absolute(), first_date=order.first_date, nodata=order.checkpoint.recipe.nodata),
             order.checkpoint,
-            order.region,
-            order.tile_px,
+            region=order.region,
+            tile_px=order.tile_px,
+            engine=order.engine,
         )
         for name, folder in zip(names, order.data, strict=True)
     ]
@@ -103,9 +107,9 @@ def _write(sheets: Sequence[Sheet], order: Order, cluster: Cluster, observer: Ob
     total = sum(math.prod(sheet.inner.shape) for sheet in sheets)
     pace = Pace("predict", sum(map(len, regions.values())), total, observer)
     checkpoint = replace(order.checkpoint, optimiser={})
-    with ExitStack() as stack, cluster.sharing(checkpoint) as name:
+    with ExitStack() as stack, modest_cache(), cluster.sharing(checkpoint) as name:
         desk = _Desk(sheets, regions, checkpoint, stack)
-        for task, result in cluster.each(_tasks(sheets, regions, order.tile_px, name, desk.failed)):
+        for task, result in cluster.each(_tasks(sheets, regions, order, name, desk.failed)):
             folder = task.scene.folder
             if isinstance(result, ClusterError):
                 raise result
@@ -126,7 +130,7 @@ def _write(sheets: Sequence[Sheet], order: Order, cluster: Cluster, observer: Ob
 def _tasks(
     sheets: Sequence[Sheet],
     regions: Mapping[Path, list[Region]],
-    tile_px: int,
+    order: Order,
     checkpoint: str,
     failed: Container[Path],
 ) -> Iterator[ScaleCheck | Unit]:
@@ -136,7 +140,7 @@ def _tasks(
         yield ScaleCheck(scene, checkpoint)
         for region in regions[scene.folder]:
             if scene.folder not in failed:
-                yield Unit(scene, region, tile_px, checkpoint)
+                yield Unit(scene, region, order.tile_px, order.engine, checkpoint)
 
 
 class _Desk:

@@ -1,17 +1,20 @@
 """What workers of a cluster do for a prediction: with a scene that they open themselves and a checkpoint they hold."""
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 
 from port.audit import scale_remarks, variant_sources
 from port.checkpoints import Checkpoint
+from port.engines import EngineName
 from port.errors import ClusterError, SceneError
 from port.prediction import fed_bands, predict
+from port.rasters import modest_cache
 from port.recipes import Nodata
 from port.regions import Region
 from port.scenes import Scene
@@ -66,13 +69,13 @@ class Unit:
     scene: SharedScene
     region: Region
     tile_px: int
+    engine: EngineName
     checkpoint: str
 
     def __call__(self) -> Float32[np.ndarray, "row col"]:
         """Their estimate, in the units of the recipe's scaling."""
         from port.cluster_worker import shared
 
-        torch.set_num_threads(1)  # the last digits may depend on it
         checkpoint: Checkpoint = shared(self.checkpoint)
         recipe = replace(checkpoint.recipe, border="halo")  # the region is predictable already
         pixels = np.empty(self.region.shape, dtype=np.float32)
@@ -83,10 +86,13 @@ class Unit:
             recipe=recipe,
             region=self.region,
             tile_px=self.tile_px,
+            engine=self.engine,
+            workers=1,
         )
-        for tile, estimate in tiles:
-            rows, cols = tile.relative_to(self.region).slices
-            pixels[rows, cols] = estimate.numpy()
+        with modest_cache(), closing(tiles):
+            for tile, estimate in tiles:
+                rows, cols = tile.relative_to(self.region).slices
+                pixels[rows, cols] = estimate.numpy()
         return pixels
 
     def __str__(self) -> str:
@@ -119,7 +125,8 @@ def unit_regions(region: Region, tile_px: int, unit_px: int) -> list[Region]:
     by rows.
     """
     in_all = max(1, unit_px // tile_px**2)
-    cols = min(in_all, -(-region.shape[1] // tile_px))
+    across = ceil(region.shape[1] / tile_px)
+    cols = ceil(across / ceil(across / in_all))  # units of about one width
     rows = in_all // cols
     return [
         Region(row, row + rows * tile_px, col, col + cols * tile_px).intersection(region)

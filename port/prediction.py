@@ -129,7 +129,7 @@ def write_prediction(
     """
     inner = predictable(region, scene.shape, recipe, network.border_px)
     written = inner if recipe.border == "crop" else region
-    tags, georeference = _tags(network, variant, recipe, engine), recipe.georeference
+    tags, georeference = prediction_tags(network, variant, recipe, engine), recipe.georeference
     tiles = predict(
         network,
         scene,
@@ -151,7 +151,7 @@ def write_prediction(
     return written
 
 
-def _tags(network: FusionCNN, variant: str, recipe: Recipe, engine: EngineName) -> dict[str, str]:
+def prediction_tags(network: FusionCNN, variant: str, recipe: Recipe, engine: EngineName) -> dict[str, str]:
     """What a prediction is, and what it was made with and how."""
     return {
         "QUANTITY": "NDVI at t, estimated",

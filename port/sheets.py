@@ -12,8 +12,9 @@ from rasterio.errors import RasterioError
 from port.ablation_store import code_digest
 from port.checkpoints import Checkpoint
 from port.cluster_units import stamp
+from port.engines import EngineName
 from port.errors import OutputError
-from port.prediction import predictable
+from port.prediction import predictable, prediction_tags
 from port.raster_writer import RasterWriter
 from port.rasters import ungeoreferenced
 from port.regions import Region
@@ -21,7 +22,9 @@ from port.scenes import Scene
 from port.versions import versions
 
 ORIGINS: Mapping[str, str] = {
-    "WEIGHTS": "weights",
+    "CHECKPOINT": "weights",
+    "VARIANT": "variant",
+    "ENGINE": "engine",
     "SETTINGS": "recipe, region or tiles",
     "SCENE": "scene files (sizes or times)",
     "CODE": "code or libraries",
@@ -40,7 +43,16 @@ class Sheet:
     tags: Mapping[str, str]
 
     @classmethod
-    def planned(cls, path: Path, scene: Scene, checkpoint: Checkpoint, region: Region | None, tile_px: int) -> "Sheet":
+    def planned(
+        cls,
+        path: Path,
+        scene: Scene,
+        checkpoint: Checkpoint,
+        *,
+        region: Region | None,
+        tile_px: int,
+        engine: EngineName,
+    ) -> "Sheet":
         """The sheet of a region, or of the whole scene.
 
         Raises:
@@ -48,15 +60,10 @@ class Sheet:
             WeightsError: tensors that are not the variant's.
         """
         region = scene.region if region is None else region
-        recipe = checkpoint.recipe
-        inner = predictable(region, scene.shape, recipe, checkpoint.network().border_px)
-        settings = [checkpoint.variant, asdict(recipe), str(region), scene.first_date, tile_px]
-        tags = {
-            "VARIANT": checkpoint.variant,
-            "RECIPE": recipe.name,
-            "UNITS": "NDVI as the scene stores it" if recipe.scaling == "none" else "NDVI in [-1, 1]",
-            "QUANTITY": "NDVI at t, estimated",
-            "WEIGHTS": _weights_digest(checkpoint),
+        recipe, network = checkpoint.recipe, checkpoint.network()
+        inner = predictable(region, scene.shape, recipe, network.border_px)
+        settings = [asdict(recipe), str(region), scene.first_date, tile_px]
+        tags = prediction_tags(network, checkpoint.variant, recipe, engine) | {
             "SETTINGS": _digest(settings),
             "SCENE": stamp(scene),
             "CODE": _digest([code_digest(), versions()]),
@@ -80,15 +87,6 @@ class Sheet:
         if not ORIGINS.keys() <= found.keys():
             return "it does not tell what it was made from"
         return ", ".join(f"other {name}" for tag, name in ORIGINS.items() if found[tag] != self.tags[tag])
-
-
-def _weights_digest(checkpoint: Checkpoint) -> str:
-    """SHA-256 of the weights by name, whatever file they came from."""
-    digest = hashlib.sha256()
-    for name, value in sorted(checkpoint.weights.items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _digest(content: object) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-import torch
 from dask_processes import START_S, DaskProcesses, dask_processes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,7 +95,6 @@ def bits(path: Path) -> np.ndarray:
 
 def alone(order: Order, folder: Path, to: Path) -> Path:
     """What `predict` writes of a scene."""
-    torch.set_num_threads(1)
     scene = Scene.open(folder, nodata=order.checkpoint.recipe.nodata)
     write_prediction(
         to,
@@ -106,6 +104,7 @@ def alone(order: Order, folder: Path, to: Path) -> Path:
         recipe=order.checkpoint.recipe,
         region=order.region or scene.region,
         tile_px=order.tile_px,
+        engine=order.engine,
     )
     return to
 
@@ -214,6 +213,7 @@ def touched(folder: Path) -> Path:
     [
         (lambda order: {"region": Region(10, 80, 10, 80)}, "other recipe, region or tiles"),
         (lambda order: {"tile_px": 50}, "other recipe, region or tiles"),
+        (lambda order: {"engine": "bfloat16"}, "other engine"),
         (lambda order: {"checkpoint": order.checkpoint.with_switches({"output": "rectify"})}, "other recipe"),
         (
             lambda order: {
@@ -225,7 +225,7 @@ def touched(folder: Path) -> Path:
         ),
         (lambda order: {"data": [touched(folder) for folder in order.data]}, "other scene files"),
     ],
-    ids=["region", "tiles", "recipe", "weights", "scene"],
+    ids=["region", "tiles", "engine", "recipe", "weights", "scene"],
 )
 def test_file_of_another_order_is_an_error(
     change: Callable[[Order], dict[str, Any]], message: str, order: Order, made: Path, no_cluster: None
@@ -308,7 +308,7 @@ def test_worker_that_does_not_see_a_scene_is_named(
     """Worker, path, what it sees, and what to do."""
     scene = replace(SharedScene.of(Scene.open(order.data[0])), **change)
     with connected(place) as cluster, cluster.sharing(order.checkpoint) as name:
-        [(_, error)] = cluster.each([Unit(scene, Region(8, 50, 8, 50), TILE_PX, name)])
+        [(_, error)] = cluster.each([Unit(scene, Region(8, 50, 8, 50), TILE_PX, "channels-last", name)])
     assert isinstance(error, ClusterError)
     told = rf"worker tcp://127.0.0.1:\d+ does not see the scene {scene.folder} as this .*{problem}.* file system"
     assert re.match(told, str(error))
