@@ -22,7 +22,8 @@ class DaskProcesses:
         self._environment = {**os.environ, **settings, "OMP_NUM_THREADS": "1"}
         self._file = folder / "scheduler.json"
         self._log = (folder / "dask.log").open("wb")
-        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(self._file))
+        ends = ("--idle-timeout", "15 minutes")  # should the tests be ended before they end it
+        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(self._file), *ends)
         self.workers: list[subprocess.Popen[bytes]] = []
         self._waited(self._file.is_file, "the scheduler wrote no file")
 
