@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +25,25 @@ class DaskProcesses:
         ends = ("--idle-timeout", "15 minutes")  # should the tests be ended before they end it
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(self._file), *ends)
         self.workers: list[subprocess.Popen[bytes]] = []
-        self._waited(self._file.is_file, "the scheduler wrote no file")
+        self._wait_for_address()
 
     @property
     def address(self) -> str:
         """The scheduler's."""
         return str(json.loads(self._file.read_text(encoding="utf-8"))["address"])
+
+    def _wait_for_address(self) -> None:
+        """Wait until the scheduler has written its file, and to the end."""
+        until = time.monotonic() + START_S
+        while True:
+            try:
+                self.address  # noqa: B018
+            except (FileNotFoundError, json.JSONDecodeError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
     def add(self, count: int = 1, *, threads: int = 1, source: Path = ROOT) -> None:
         """Start workers, which import the program from a folder; without a nanny, so nothing starts them again."""
@@ -56,13 +69,6 @@ class DaskProcesses:
         paths = os.pathsep.join(map(str, (source, ROOT / "tests")))
         environment = self._environment | {"PYTHONPATH": paths}
         return subprocess.Popen(command, cwd=source, env=environment, stdout=self._log, stderr=self._log)
-
-    def _waited(self, ready: Callable[[], bool], otherwise: str) -> None:
-        until = time.monotonic() + START_S
-        while not ready():
-            if time.monotonic() > until:
-                raise TimeoutError(f"{otherwise} in {START_S:g} s; see {self._log.name}")
-            time.sleep(0.1)
 
 
 @contextmanager
