@@ -4,7 +4,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -22,8 +23,10 @@ from port.audit import Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
 from port.bands import VARIANTS
 from port.baselines import missing_remark
+from port.cluster import LOCAL, WAIT_S, Place
+from port.cluster_prediction import Order, predict_many
 from port.engine_choice import AUTO
-from port.engines import DEFAULT, ENGINES
+from port.engines import DEFAULT, ENGINES, check_engine
 from port.errors import Sar2NdviError, SettingError
 from port.evaluation import Comparison, compared, read_maps
 from port.files import replacing
@@ -55,6 +58,17 @@ ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor thread
 VariantOption = Annotated[str | None, typer.Option(metavar="|".join(VARIANTS), help="What the weights are for.")]
 SizeOption = Annotated[str, typer.Option(metavar="ROWSxCOLS", help="Of a synthetic scene, in pixels of 10 m.")]
 RecipeOption = Annotated[str | None, typer.Option("--recipe", metavar="|".join(RECIPES), help="How they were trained.")]
+CheckpointOption = Annotated[
+    Path, typer.Option("--checkpoint", metavar="F", help="A run's .safetensors, or the original's .npz.")
+]
+TileOption = Annotated[int, typer.Option(min=1, help="Side of the tiles predicted at once.")]
+DaskOption = Annotated[
+    str | None, typer.Option("--dask", metavar="local|ADDRESS", help="A Dask scheduler, or one of this computer's own.")
+]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes side by side; default: cores / threads.")]
+DaskWaitOption = Annotated[
+    float, typer.Option("--dask-wait", min=0, help="Seconds a cluster may be without any worker, at first and later.")
+]
 
 
 @app.callback()
@@ -123,16 +137,14 @@ def train(
 @with_switches(*PREDICTION_SWITCHES)
 def predict(
     *,
-    checkpoint: Annotated[
-        Path, typer.Option("--checkpoint", metavar="F", help="A run's .safetensors, or the original's .npz.")
-    ],
+    checkpoint: CheckpointOption,
     data: DataOption,
     out_file: Annotated[Path, typer.Option("--out", metavar="F.tif", help="GeoTIFF to write.")],
     variant: VariantOption = None,
     recipe_name: RecipeOption = None,
     region: RegionOption = None,
     first_date: FirstDateOption = 1,
-    tile_px: Annotated[int, typer.Option(min=1, help="Side of the tiles predicted at once.")] = TILE_PX,
+    tile_px: TileOption = TILE_PX,
     threads: ThreadsOption = None,
     switches: Mapping[str, Any],
 ) -> None:
@@ -153,6 +165,44 @@ def predict(
             on_tile=lambda done, total: progress.step("predict", done, total, ""),
         )
     _last_line(f"{out_file}: NDVI at t of {written} ({written.shape[0]} x {written.shape[1]} px)")
+
+
+@app.command("predict-many")
+@with_switches(*PREDICTION_SWITCHES)
+def predict_scenes(
+    *,
+    checkpoint: CheckpointOption,
+    data: Annotated[
+        list[Path], typer.Option("--data", metavar="DIR", help="A scene or mosaic; may be given several times.")
+    ],
+    out_folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="For a GeoTIFF a scene, named as it is.")],
+    dask: DaskOption = LOCAL,
+    jobs: JobsOption = None,
+    dask_wait: DaskWaitOption = WAIT_S,
+    variant: VariantOption = None,
+    recipe_name: RecipeOption = None,
+    region: RegionOption = None,
+    first_date: FirstDateOption = 1,
+    tile_px: TileOption = TILE_PX,
+    engine: Annotated[str, typer.Option(metavar="|".join(ENGINES), help="How the network is computed.")] = DEFAULT,
+    switches: Mapping[str, Any],
+) -> None:
+    """Estimate NDVI at t of many scenes, or of one huge mosaic, over a Dask cluster: the same numbers as `predict`.
+
+    Scenes that are done are not done again: the same command goes on where it was stopped.
+    """
+    given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
+    order = Order(
+        checkpoint=given,
+        data=data,
+        first_date=first_date,
+        region=None if region is None else Region.parse(region),
+        tile_px=tile_px,
+        engine=check_engine(engine, given.recipe.precision),
+    )
+    with _stopped(f"the scenes that are done stay in {out_folder}"), StageProgress(remaining=False) as progress:
+        written = predict_many(order, out_folder, place=_place(dask, jobs, dask_wait), observer=progress)
+    _last_line(f"{out_folder}: {len(written.done)} scenes predicted now, {len(written.kept)} before")
 
 
 @app.command()
@@ -242,7 +292,9 @@ def ablate(
         str | None, typer.Option(metavar="R0:R1,C0:C1", help="Kept for testing; default: each scene's lower 40 %.")
     ] = None,
     size: SizeOption = "256x256",
-    jobs: Annotated[int | None, typer.Option(min=1, help="Runs side by side; default: cores / threads.")] = None,
+    jobs: JobsOption = None,
+    dask: DaskOption = None,
+    dask_wait: DaskWaitOption = WAIT_S,
     threads: Annotated[int, typer.Option(min=1, help="Of each run; the last digits of its numbers depend on it.")] = 1,
     out_folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="For tables, figure, done runs.")] = Path(
         "ablation"
@@ -266,12 +318,10 @@ def ablate(
         threads=threads,
         force=force,
     )
-    try:
-        with StageProgress(remaining=False) as progress:
-            done = ablation.ablate(study, out_folder, jobs=jobs or max(1, _cores() // threads), observer=progress)
-    except KeyboardInterrupt:
-        _plain(err, f"stopped; the runs that are done stay in {out_folder}, the same command does the others")
-        raise typer.Exit(130) from None
+    place = _place(dask, jobs, dask_wait, threads)
+    side_by_side = jobs or max(1, _cores() // threads)
+    with _stopped(f"the runs that are done stay in {out_folder}"), StageProgress(remaining=False) as progress:
+        done = ablation.ablate(study, out_folder, jobs=side_by_side, place=place, observer=progress)
     _print_ablation(done.rows)
     _last_line(f"{out_folder}: {ablation.STEM}.csv, .json, .md, .png; {done.done} runs done now, {done.kept} before")
 
@@ -376,6 +426,25 @@ def _use_threads(threads: int | None) -> None:
 def _cores() -> int:
     """The cores that may be used."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _place(address: str | None, jobs: int | None, wait_s: float, threads: int = 1) -> Place | None:
+    """Where the cluster is, if one is asked for."""
+    if address is None:
+        return None
+    if jobs is not None and address != LOCAL:
+        raise SettingError(f"--jobs {jobs} is for this computer, but --dask is {address}, whose workers are its own")
+    return Place(address=address, jobs=jobs or max(1, _cores() // threads), wait_s=wait_s)
+
+
+@contextmanager
+def _stopped(what: str) -> Iterator[None]:
+    """Where Ctrl-C stops a command that can go on, say so; exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _plain(err, f"stopped; {what}, the same command does the others")
+        raise typer.Exit(130) from None
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -5,20 +5,24 @@ that was stopped goes on where it was.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from port import ablation_store
+from port import ablation_cluster, ablation_pool, ablation_store
 from port.ablation_figure import ablation_figure
-from port.ablation_pool import run_all
-from port.ablation_store import Job, code_digest, scene_digest
+from port.ablation_run import Measured
+from port.ablation_store import PREDICTION, Job, Outcome, code_digest, scene_digest
 from port.ablation_table import Row, table, write_tables
 from port.audit import check_scale
 from port.bands import VARIANTS
-from port.errors import OutputError, SettingError
+from port.cluster import Place
+from port.errors import Sar2NdviError, SettingError
+from port.files import made_folder
 from port.network import make_network
 from port.observer import Observer, Silent
+from port.pace import Pace
 from port.recipes import Recipe
 from port.regions import Region
 from port.runs import Settings, plan
@@ -57,10 +61,13 @@ class Ablation:
     kept: int
 
 
-def ablate(study: Study, out: Path, *, jobs: int = 1, observer: Observer | None = None) -> Ablation:
+def ablate(
+    study: Study, out: Path, *, jobs: int = 1, place: Place | None = None, observer: Observer | None = None
+) -> Ablation:
     """Do the runs that are missing, `jobs` at a time; write ablation.csv, .json, .md and .png into `out`.
 
-    What is done stays in `out`/runs whatever happens.
+    They are done in processes of this computer, or on the cluster at a place; the numbers are the same. What is done
+    stays in `out`/runs whatever happens.
 
     Raises:
         Sar2NdviError: a variant, scene, region or recipe that cannot be used, before anything is trained; or a run that
@@ -70,15 +77,47 @@ def ablate(study: Study, out: Path, *, jobs: int = 1, observer: Observer | None 
     observer = observer or Silent()
     with tempfile.TemporaryDirectory(prefix="sar2ndvi-") as scratch:
         planned = _planned(study, Path(scratch), observer)
-        runs = _made(out / "runs")
+        runs = made_folder(out / "runs")
         known = {job: ablation_store.read(runs, job) for job in planned}
         missing = [job for job, outcome in known.items() if outcome is None]
-        found = run_all(missing, runs, jobs=jobs, observer=observer, scratch=Path(scratch))
-        known |= {outcome.job: outcome for outcome in found}
+        if missing:
+            coming = _coming(missing, study, jobs, place, Path(scratch), observer)
+            known |= {outcome.job: outcome for outcome in _gathered(coming, missing, runs, observer)}
     rows = table([outcome for outcome in known.values() if outcome is not None])
     write_tables(out / STEM, rows)
     ablation_figure(out / f"{STEM}.png", rows)
     return Ablation(rows, done=len(missing), kept=len(planned) - len(missing))
+
+
+Coming = Generator[tuple[Job, Measured | Sar2NdviError], None, None]
+
+
+def _coming(
+    missing: Sequence[Job], study: Study, jobs: int, place: Place | None, scratch: Path, observer: Observer
+) -> Coming:
+    """What the runs give, as they end."""
+    if place is None:
+        return ablation_pool.runs_of(missing, jobs=jobs, scratch=scratch)
+    local = (job for job in missing if job.settings.data and job.settings.data.is_relative_to(scratch))
+    return ablation_cluster.runs_of(missing, dict.fromkeys(local, study.size_px), place, observer)
+
+
+def _gathered(coming: Coming, missing: Sequence[Job], runs: Path, observer: Observer) -> list[Outcome]:
+    """The outcomes, each kept in the folder `runs` and told as it comes; then the first failure, if there is one."""
+    pace = Pace("ablate", len(missing), sum(job.patches for job in missing), observer)
+    found: list[Outcome] = []
+    failed: list[tuple[Job, Sar2NdviError]] = []
+    with closing(coming):
+        for job, result in coming:
+            if isinstance(result, Sar2NdviError):
+                failed.append((job, result))
+                continue
+            found.append(ablation_store.write(runs, job, result.comparison, result.seconds))
+            pace.tell(f"{job}: MAE {found[-1].methods[PREDICTION]['mae']:.4f}", job.patches)
+    if failed:
+        job, first = failed[0]
+        raise type(first)(f"{len(failed)} of {len(missing)} runs failed, the others are kept; first {job}: {first}")
+    return found
 
 
 def _check(study: Study, jobs: int) -> None:
@@ -151,14 +190,3 @@ def _scenes(data: str, study: Study, scratch: Path) -> Iterator[tuple[int, Scene
         folder = write_synthetic_scene(scratch / f"scene-{seed}", size_px=study.size_px, seed=seed)
         scene = Scene.open(folder, nodata=nodata)
         yield seed, scene, scene_digest(scene)
-
-
-def _made(folder: Path) -> Path:
-    """The folder, made if need be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise OutputError(
-            f"cannot make {folder}: {problem.strerror}; give --out a folder you may write to"
-        ) from problem
-    return folder

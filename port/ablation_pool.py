@@ -1,40 +1,35 @@
-"""A pool runs an ablation's jobs side by side, in processes with a fixed number of threads, and keeps what is done.
+"""A pool does an ablation's jobs side by side, in processes with a fixed number of threads.
 
 A run's numbers do not depend on how many run beside it. The processes end with their parent, however that ends.
 """
 
 import os
-import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import replace
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
-from time import perf_counter
 
 import torch
 
-from port import ablation_store
-from port.ablation_store import PREDICTION, Job, Outcome
-from port.errors import OutputError, Sar2NdviError, SettingError
-from port.observer import Observer
-from port.runs import run
+from port.ablation_run import Measured, measure
+from port.ablation_store import Job
+from port.errors import Sar2NdviError, SettingError
+from port.interrupts import unheard
 
 
-def run_all(missing: Sequence[Job], runs: Path, *, jobs: int, observer: Observer, scratch: Path) -> list[Outcome]:
-    """The outcomes, in the order they come, each kept in the folder `runs`; `jobs` processes write into `scratch`.
+def runs_of(
+    missing: Sequence[Job], *, jobs: int, scratch: Path
+) -> Generator[tuple[Job, Measured | Sar2NdviError], None, None]:
+    """What each job gave, in the order they end; `jobs` processes write into `scratch`.
 
-    Where anything but a run's own failure is raised, Ctrl-C included, the runs under way are stopped.
+    Where it is closed, or anything but a run's own failure is raised, the runs under way are stopped.
 
     Raises:
-        Sar2NdviError: a run failed (the others are done first), or its process was ended from outside.
+        SettingError: a run's process was ended from outside.
     """
-    if not missing:
-        return []
     pool = ProcessPoolExecutor(
         min(jobs, len(missing)),
         mp_context=get_context("spawn"),  # a fork would share PyTorch's threads
@@ -42,12 +37,16 @@ def run_all(missing: Sequence[Job], runs: Path, *, jobs: int, observer: Observer
         initargs=(missing[0].threads, scratch),
     )
     try:
-        with _unheard(signal.SIGINT):  # Ctrl-C reaches the whole group; the parent alone answers
-            waiting = {pool.submit(_run, job, runs): job for job in missing}
-        return _gathered(waiting, _Pace(missing, observer))
+        with unheard():  # Ctrl-C reaches the whole group; the parent alone answers
+            waiting = {pool.submit(measure, job): job for job in missing}
+        for future in as_completed(waiting):
+            error = future.exception()
+            if error is not None and not isinstance(error, Sar2NdviError):
+                raise error
+            yield waiting[future], error or future.result()
     except BrokenProcessPool as problem:
         raise SettingError(
-            f"a run's process was ended from outside, as happens where memory is short; what is done stays in {runs}: "
+            f"a run's process was ended from outside, as happens where memory is short; what is done stays in --out: "
             f"lower --jobs (now {jobs}) and go on"
         ) from problem
     except BaseException:
@@ -56,35 +55,6 @@ def run_all(missing: Sequence[Job], runs: Path, *, jobs: int, observer: Observer
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _gathered(waiting: Mapping[Future[Outcome], Job], pace: "_Pace") -> list[Outcome]:
-    """What the runs gave, each told as it comes; then the first failure, if there is one."""
-    found: list[Outcome] = []
-    failed: list[tuple[Job, Sar2NdviError]] = []
-    for future in as_completed(waiting):
-        try:
-            found.append(future.result())
-            pace.tell(found[-1])
-        except Sar2NdviError as error:
-            failed.append((waiting[future], error))
-    if failed:
-        job, first = failed[0]
-        raise type(first)(f"{len(failed)} of {len(waiting)} runs failed, the others are kept; first {job}: {first}")
-    return found
-
-
-@contextmanager
-def _unheard(number: signal.Signals) -> Iterator[None]:
-    """Ignore a signal meanwhile; processes started then ignore it for good. Only the main thread can."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(number, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)
 
 
 def _begin(threads: int, scratch: Path) -> None:
@@ -100,39 +70,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _run(job: Job, runs: Path) -> Outcome:
-    """One run, in its own process; only its numbers are kept."""
-    began = perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        comparison = run(replace(job.settings, out=Path(folder))).comparisons["all"]
-    ablation_store.write(runs, job, comparison, perf_counter() - began)
-    outcome = ablation_store.read(runs, job)
-    if outcome is None:
-        raise OutputError(f"{runs} lost the run {job} that was just written there; give --out another folder")
-    return outcome
-
-
-class _Pace:
-    """Tells the observer of each run that is done, and how long the others will take at the pace so far."""
-
-    def __init__(self, missing: Sequence[Job], observer: Observer) -> None:
-        self._observer = observer
-        self._runs, self._patches = len(missing), sum(job.patches for job in missing)
-        self._done, self._done_patches, self._began = 0, 0, perf_counter()
-
-    def tell(self, outcome: Outcome) -> None:
-        """One more is done; a run's time is taken to go with its patches."""
-        self._done += 1
-        self._done_patches += outcome.job.patches
-        left = (self._patches / self._done_patches - 1) * (perf_counter() - self._began)
-        word = f"{outcome.job}: MAE {outcome.methods[PREDICTION]['mae']:.4f}; about {_duration(left)} left"
-        self._observer.step("ablate", self._done, self._runs, word)
-
-
-def _duration(seconds: float) -> str:
-    """Seconds up to two minutes, minutes up to two hours, then hours."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -95,14 +95,14 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def write(folder: Path, job: Job, comparison: Comparison, seconds: float) -> None:
-    """Keep a run that is done; its file appears when whole.
+def write(folder: Path, job: Job, comparison: Comparison, seconds: float) -> Outcome:
+    """Keep a run that is done, and give what is kept; its file appears when whole.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
     methods = {PREDICTION: comparison.prediction, **comparison.baselines}
-    content = {
+    content: dict[str, Any] = {
         "facts": job.facts,
         "scene": job.scene,
         "seconds": round(seconds, 2),
@@ -110,6 +110,7 @@ def write(folder: Path, job: Job, comparison: Comparison, seconds: float) -> Non
     }
     with replacing(folder / f"{job.key}.json") as beside:
         beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return Outcome(job, content["methods"], content["seconds"])
 
 
 def read(folder: Path, job: Job) -> Outcome | None:

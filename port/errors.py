@@ -27,3 +27,7 @@ class WeightsError(Sar2NdviError):
 
 class OutputError(Sar2NdviError):
     """A result that cannot be written where asked."""
+
+
+class ClusterError(Sar2NdviError):
+    """A cluster that cannot be used: no scheduler, no worker left, another code there, a scene that is not seen."""

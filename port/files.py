@@ -28,3 +28,18 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if beside.exists():
             beside.unlink()
+
+
+def made_folder(folder: Path) -> Path:
+    """The folder, made if need be.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputError(
+            f"cannot make {folder}: {problem.strerror}; give --out a folder you may write to"
+        ) from problem
+    return folder

@@ -1,6 +1,8 @@
 """Prediction runs the network over a region by tiles, each read with the border that the network loses around it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +10,23 @@ import torch
 from jaxtyping import Float
 
 from port.bands import Band, published_test_bands, variant_bands
+from port.engines import DEFAULT, EngineName, forward_by
 from port.errors import RegionError
 from port.network import FusionCNN
 from port.normalisation import normalise
 from port.raster_writer import RasterWriter
+from port.rasters import modest_cache
 from port.recipes import Recipe
 from port.regions import Region
 from port.scenes import Scene
+from port.weights_digest import weights_digest
+from port.workers import in_order
 
 TILE_PX = 256
 """Side of a tile: 256 px hold the widest layer's 48 maps in 12 MiB of float32."""
 
 Tile = tuple[Region, Float[torch.Tensor, "row col"]]
+Estimator = Callable[[Region], Float[torch.Tensor, "row col"]]
 
 
 def fed_bands(variant: str, recipe: Recipe) -> tuple[Band, ...]:
@@ -47,31 +54,53 @@ def predictable(region: Region, shape: tuple[int, int], recipe: Recipe, border_p
 
 
 def predict(
-    network: FusionCNN, scene: Scene, *, bands: Sequence[Band], recipe: Recipe, region: Region, tile_px: int = TILE_PX
-) -> Iterator[Tile]:
+    network: FusionCNN,
+    scene: Scene,
+    *,
+    bands: Sequence[Band],
+    recipe: Recipe,
+    region: Region,
+    tile_px: int = TILE_PX,
+    engine: EngineName = DEFAULT,
+    workers: int | None = None,
+) -> Generator[Tile, None, None]:
     """Tiles of estimated NDVI, in the units of the recipe's scaling, that touch each predictable pixel once.
 
-    Any tiling gives the same numbers, but for the rounding of sums. Masked pixels are estimated too, from what is
-    stored there.
+    Each tile is read and computed by one of so many workers (default: PyTorch's threads), on one thread: their number
+    changes nothing. Any tiling gives the same numbers, but for the rounding of sums. Masked pixels are estimated too,
+    from what is stored there. Close the generator if it is not used up: its workers and files stay until then.
 
     Raises:
         RegionError: the region leaves the scene, or holds no predictable pixel.
         SceneError: a band cannot be read or holds NaN.
     """
+    tiles = predictable(region, scene.shape, recipe, network.border_px).tiles(tile_px)
+    with scene.held(bands) as held:
+        estimate = estimator(network, held, bands=bands, recipe=recipe, engine=engine)
+        with closing(in_order(estimate, tiles, workers=workers or torch.get_num_threads())) as done:
+            yield from done
+
+
+def estimator(
+    network: FusionCNN, scene: Scene, *, bands: Sequence[Band], recipe: Recipe, engine: EngineName = DEFAULT
+) -> Estimator:
+    """A function that gives a tile's estimate, read with its halo from the scene; for any thread if that is held."""
     network.eval()
-    for tile in predictable(region, scene.shape, recipe, network.border_px).tiles(tile_px):
+    forward = forward_by(network, engine)
+
+    def estimate(tile: Region) -> Float[torch.Tensor, "row col"]:
         stored = stored_input(scene, tile.grown(network.border_px), bands, recipe)
-        inputs = torch.from_numpy(normalise(stored, bands, recipe.scaling))
         with torch.inference_mode():
-            estimate = network(inputs.contiguous(memory_format=torch.channels_last))
-        yield tile, estimate[0, 0]
+            return forward(torch.from_numpy(normalise(stored, bands, recipe.scaling)))[0, 0]
+
+    return estimate
 
 
 def stored_input(
     scene: Scene, region: Region, bands: Sequence[Band], recipe: Recipe
 ) -> Float[np.ndarray, "1 channel row col"]:
     """A region as a batch of one, in stored units and the recipe's precision."""
-    stored: np.ndarray = scene.channels(region, bands).astype(recipe.precision)[None]
+    stored: np.ndarray = scene.channels(region, bands).astype(recipe.precision, copy=False)[None]
     return stored
 
 
@@ -84,12 +113,15 @@ def write_prediction(
     recipe: Recipe,
     region: Region,
     tile_px: int = TILE_PX,
+    engine: EngineName = DEFAULT,
+    workers: int | None = None,
     on_tile: Callable[[int, int], None] = lambda done, total: None,
 ) -> Region:
     """Write the estimate of a region as a GeoTIFF; unpredictable pixels are NaN. Gives the region written.
 
     "halo" writes the whole region, "crop" the smaller one that is left. Georeference "scene" places it on the scene's
-    grid and tags it, "bare" writes pixels alone. `on_tile` is told the tiles done and their total.
+    grid and tags it, "bare" writes pixels alone. Tiles are written while others are read and computed (see `predict`).
+    `on_tile` is told the pixels done and their total: none at first, then after each tile.
 
     Raises:
         RegionError, SceneError: see `predict`.
@@ -97,15 +129,38 @@ def write_prediction(
     """
     inner = predictable(region, scene.shape, recipe, network.border_px)
     written = inner if recipe.border == "crop" else region
-    total = sum(1 for _ in inner.tiles(tile_px))
-    tags = {"VARIANT": variant, "RECIPE": recipe.name, "UNITS": _units(recipe), "QUANTITY": "NDVI at t, estimated"}
-    with RasterWriter(path, scene.grid, written, tags=tags, georeference=recipe.georeference) as writer:
-        bands = fed_bands(variant, recipe)
-        tiles = predict(network, scene, bands=bands, recipe=recipe, region=region, tile_px=tile_px)
-        for done, (tile, estimate) in enumerate(tiles, start=1):
-            writer.write(tile, estimate.numpy())
-            on_tile(done, total)
+    tags, georeference = prediction_tags(network, variant, recipe, engine), recipe.georeference
+    tiles = predict(
+        network,
+        scene,
+        bands=fed_bands(variant, recipe),
+        recipe=recipe,
+        region=region,
+        tile_px=tile_px,
+        engine=engine,
+        workers=workers,
+    )
+    with modest_cache(), RasterWriter(path, scene.grid, written, tags=tags, georeference=georeference) as writer:
+        done, total = 0, prod(inner.shape)
+        on_tile(done, total)
+        with closing(tiles):
+            for tile, estimate in tiles:
+                writer.write(tile, estimate.numpy())
+                done += prod(tile.shape)
+                on_tile(done, total)
     return written
+
+
+def prediction_tags(network: FusionCNN, variant: str, recipe: Recipe, engine: EngineName) -> dict[str, str]:
+    """What a prediction is, and what it was made with and how."""
+    return {
+        "QUANTITY": "NDVI at t, estimated",
+        "UNITS": _units(recipe),
+        "VARIANT": variant,
+        "RECIPE": recipe.name,
+        "CHECKPOINT": weights_digest(network),
+        "ENGINE": engine,
+    }
 
 
 def _units(recipe: Recipe) -> str:

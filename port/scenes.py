@@ -1,7 +1,8 @@
 """A scene is one folder of single-band GeoTIFFs on one grid: VH, VV, NDVI and MASK of three dates, and one DEM."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -55,6 +56,18 @@ class Scene:
         grid = _common_grid(rasters)
         return cls(folder, suffix, first_date, grid, _acquisition_dates(rasters), rasters, nodata)
 
+    @contextmanager
+    def held(self, bands: Iterable[Band]) -> Iterator["Scene"]:
+        """The scene with these bands' files open for as long as the context stands: for many readings, by any thread.
+
+        Raises:
+            SceneError: a file cannot be opened.
+        """
+        with ExitStack() as stack:
+            sources = dict.fromkeys(SOURCES[band] for band in bands)
+            held = {source: stack.enter_context(self.rasters[source].held()) for source in sources}
+            yield replace(self, rasters={**self.rasters, **held})
+
     @property
     def shape(self) -> tuple[int, int]:
         """(rows, columns)."""
@@ -74,11 +87,12 @@ class Scene:
         """
         raster = self.rasters[source]
         stored = raster.read(region)
-        pixels = stored.astype(np.float32)
-        if self.nodata == "masked":
-            pixels[raster.is_nodata(stored)] = 0
-        bad = np.argwhere(~np.isfinite(pixels))
-        if len(bad):
+        pixels: np.ndarray = stored.astype(np.float32, copy=False)
+        if self.nodata == "masked" and raster.nodata is not None:
+            pixels = np.where(raster.is_nodata(stored), np.float32(0), pixels)
+        finite = np.isfinite(pixels)
+        if not finite.all():
+            bad = np.argwhere(~finite)
             row, col = bad[0]
             raise SceneError(
                 f"{raster.path} has {len(bad)} NaN or infinite pixels in {region}, expected none; the first is "
@@ -89,7 +103,10 @@ class Scene:
 
     def channels(self, region: Region, bands: Sequence[Band] = tuple(Band)) -> Float32[np.ndarray, "channel row col"]:
         """The bands' pixels in stored units, in the order given."""
-        return np.stack([self.read(SOURCES[band], region) for band in bands])
+        channels = np.empty((len(bands), *region.shape), dtype=np.float32)
+        for channel, band in zip(channels, bands, strict=True):
+            channel[:] = self.read(SOURCES[band], region)
+        return channels
 
     def target(self, region: Region) -> Float32[np.ndarray, "row col"]:
         """NDVI at t in stored units."""

@@ -31,10 +31,11 @@ def watched_prediction(
     """The input and every stage of a predicted region, the tiles laid side by side; NaN where there was none.
 
     The output is what `predict` gave; input and stages reach beyond a tile by the border that is still to be lost, and
-    where tiles overlap the later counts.
+    where tiles overlap the later counts. One worker: what it was fed last is the tile's that it gives.
     """
     inner = predictable(region, scene.shape, recipe, network.border_px)
-    tiles = predict(network, scene, bands=bands, recipe=recipe, region=region, tile_px=tile_px(inner))
+    side = tile_px(inner)
+    tiles = predict(network, scene, bands=bands, recipe=recipe, region=region, tile_px=side, workers=1)
     images: Stages = {}
     with _listening(network) as fed:
         for tile, estimate in tiles:

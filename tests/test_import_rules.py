@@ -32,6 +32,7 @@ JUDGES_FORMAT = {
     "tape",
 }
 """The files of the port that write its trace, and so know the judge's format."""
+DASK = frozenset({"dask", "distributed"})
 ROOMS = pytest.mark.parametrize("room", FORBIDDEN)
 Sources = Mapping[str, str]
 
@@ -162,6 +163,22 @@ def test_recording_imported_at_the_top_is_seen(text: str) -> None:
 def test_recording_imported_in_a_function_is_not_at_the_top() -> None:
     """Within a function it is loaded when that runs."""
     assert at_the_top("def command():\n    from port.record import record_all") == []
+
+
+def test_only_a_cluster_s_worker_imports_dask_at_its_top() -> None:
+    """Everywhere else it is imported in a function: it is an extra, and slow to load."""
+    tops = {file: {name.split(".")[0] for name in at_the_top(text)} for file, text in sources("port").items()}
+    assert {file for file, names in tops.items() if names & DASK} == {"cluster_worker"}
+
+
+def test_command_line_loads_no_dask() -> None:
+    """No command that needs no cluster loads it."""
+    assert loaded("port.__main__") & DASK == set()
+
+
+def test_loaded_dask_is_seen() -> None:
+    """The worker's file loads it."""
+    assert loaded("port.cluster_worker") >= DASK
 
 
 @pytest.mark.parametrize("room", ["parity", "port", "legacy"])
