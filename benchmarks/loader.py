@@ -7,9 +7,9 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from time import perf_counter
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from port.dataset import SentinelPatchDataset
 from port.engines import DEFAULT, EngineName, forward_by
 from port.network import BORDER_PX, FusionCNN
 from port.recipes import Recipe, recipe
+from port.stacks import BandStack
 from port.training import make_optimiser, trained
 
 PATCHES, BATCH = 15_200, 128
@@ -55,22 +56,31 @@ class Stopwatch:
             yield item
 
 
-def synthetic_dataset(chosen: Recipe, patches: int = PATCHES) -> SentinelPatchDataset:
-    """So many patches of noise at the recipe's stride."""
-    starts = np.arange(GRID) * chosen.stride_px + chosen.patch_origin_px
-    side = int(starts[-1]) + chosen.patch_side_px
-    random = np.random.default_rng(0)
-    stack: Any = SimpleNamespace(pixels=random.random((len(Band) + 1, side, side), dtype=np.float32))
+class NoiseStack(BandStack):
+    """A band stack of noise, of so many pixels each way; on disk, as a scene's is."""
+
+    def __init__(self, side_px: int) -> None:
+        shape = (len(Band) + 1, side_px, side_px)
+        with tempfile.TemporaryFile() as file:
+            file.write(np.random.default_rng(0).random(shape, dtype=np.float32).tobytes())
+            file.flush()
+            self.pixels = np.memmap(file, dtype=np.float32, mode="r", shape=shape)
+
+
+def noise_dataset(chosen: Recipe, patches: int = PATCHES, grid: int = GRID) -> SentinelPatchDataset:
+    """The first so many patches of a square scene of noise with `grid` patches each way, at the recipe's stride."""
+    starts = np.arange(grid) * chosen.stride_px + chosen.patch_origin_px
+    stack = NoiseStack(int(starts[-1]) + chosen.patch_side_px)
     corners = np.stack(np.meshgrid(starts, starts, indexing="ij"), axis=-1).reshape(-1, 2)[:patches]
     return SentinelPatchDataset(stack, corners, bands=tuple(Band), recipe=chosen, border_px=BORDER_PX)
 
 
 def epoch(chosen: Recipe, engine: EngineName = DEFAULT, patches: int = PATCHES) -> dict[str, Any]:
-    """One epoch's seconds in the loader and in all, and their ratio; the first batch, which warms up, is not counted."""
+    """One epoch's seconds in the loader and in all, and their ratio; the first batch warms up, and is not counted."""
     torch.manual_seed(0)
     network, watch = FusionCNN(len(Band)), Stopwatch()
     optimiser = make_optimiser(chosen, network.parameters())
-    batches = watch.over(in_batches(synthetic_dataset(chosen, patches)).batches(0))
+    batches = watch.over(in_batches(noise_dataset(chosen, patches)).batches(0))
     steps = trained(network, optimiser, batches, forward=forward_by(network, engine))
     next(steps)
     started, before = perf_counter(), watch.seconds

@@ -99,7 +99,7 @@ def measure(witness: str, threads: int, effort: Effort, scenes: Sequence[int] = 
         "rates": race.rates,
         "seconds": race.seconds,
         "first_call_s": first,
-        "errors": errors(problem, original.answers["output"]),
+        "errors": errors(problem, original.raced()),
         "loader": loader.measure(effort.patches),
         **({"scenes": _scenes(scenes)} if scenes else {}),
     }

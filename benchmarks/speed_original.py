@@ -23,7 +23,7 @@ from parity_tests.probes import as_float32_values, patches, scaled_weights
 from port.bands import Band
 
 KERNELS = ("Haswell", "SkylakeX", "Zen")
-"""OpenBLAS kernels that are tried; a machine that lacks the instructions of one ends the witness, which then has lost."""
+"""OpenBLAS kernels that are tried; where the machine lacks the instructions of one, the witness dies: it has lost."""
 WORK = ("forward", "step")
 SEED = 0
 
@@ -56,17 +56,17 @@ class Original:
         problem: what it computes.
         minimum_s: how long a measurement repeats its call, at least.
         auditions: seconds a call, by kernels and work.
+        answers: what it computed, by kernels: `output` of the batch, `velocity/*` after the first step from rest.
     """
 
     live: LiveWitness
     problem: Problem
     minimum_s: float
     auditions: dict[str, dict[str, float]] = field(default_factory=dict)
-    answers: dict[str, np.ndarray] = field(default_factory=dict)
-    """What it computed: `output` of the batch, `loss`."""
+    answers: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     def audition(self, kernels: Sequence[str] = KERNELS) -> None:
-        """Time each kind of kernel, and keep what the original computes.
+        """Time each kind of kernel.
 
         Raises:
             WitnessError: it can run with none of them.
@@ -90,6 +90,10 @@ class Original:
         timed = {name: self._time(name, repeats=1) for name in set(self.chosen.values())}
         return {work: timed[name][work] for work, name in self.chosen.items()}
 
+    def raced(self) -> list[dict[str, np.ndarray]]:
+        """The answers of the kernels that were chosen."""
+        return [self.answers[name] for name in set(self.chosen.values())]
+
     def told(self) -> dict[str, Any]:
         """What ran: the witness, its stack, its threads, the auditions and who won them."""
         told = {"witness": self.live.name, "stack": dict(self.live.stack), "threads": self.live.threads}
@@ -101,7 +105,9 @@ class Original:
             _write(request, self.problem, {"repeats": repeats, "minimum_s": self.minimum_s})
             self.live.ask("legacy.timing", request, answer)
             with np.load(answer, allow_pickle=False) as found:
-                self.answers = {name: found[name] for name in ("output", "loss")}
+                self.answers[kernels] = {
+                    name: found[name] for name in found if name.startswith(("output", "velocity/"))
+                }
                 return {work: float(found[f"seconds/{work}"].min()) for work in WORK}
 
 

@@ -1,32 +1,30 @@
 """The port's side of the race: prediction and training by every engine, with the error of each beside its speed."""
 
+import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.loader import noise_dataset
 from benchmarks.speed_original import Problem
 from port.bands import Band
-from port.blocks import BlockDataset
-from port.dataset import SentinelPatchDataset
+from port.blocks import MOST_PATCHES, BlockDataset
 from port.engines import EngineName, Forward, forward_by
 from port.lasagne_weights import to_state
-from port.network import BORDER_PX, LAYERS, FusionCNN
+from port.network import LAYERS, FusionCNN
 from port.recipes import recipe
-from port.training import Batch, batch_loss, make_optimiser, trained
+from port.training import Batch, WeightedBatch, batch_loss, make_optimiser, trained
 
 ENGINES = get_args(EngineName)
 ONNX = "ONNX Runtime"
-SCENE_PX = 137
-"""Side of a scene of 14 x 14 patches: two blocks of 8 x 8 and parts of others."""
 
 
 @dataclass(frozen=True)
@@ -106,18 +104,12 @@ def training(problem: Problem, engine: EngineName, batch: Batch) -> Callable[[],
     return lambda: next(steps)
 
 
-def blocks_batch(patches: int) -> Batch:
-    """A batch of whole blocks with so many patches, of noise."""
-    pixels = np.random.default_rng(0).normal(size=(len(Band) + 1, SCENE_PX, SCENE_PX)).astype(np.float32)
-    chosen = recipe(batching="blocks", batch_size=64, scaling="none")
-    side = chosen.patch_side_px
-    starts = np.arange(0, SCENE_PX - side + 1, chosen.stride_px)
-    corners = np.stack(np.meshgrid(starts, starts, indexing="ij"), axis=-1).reshape(-1, 2)
-    stack: Any = SimpleNamespace(pixels=pixels)
-    dataset = SentinelPatchDataset(stack, corners, bands=tuple(Band), recipe=chosen, border_px=BORDER_PX)
-    blocks = BlockDataset(dataset)
-    whole = next(number for number in range(len(blocks.corners)) if blocks.patch_count([number]) == blocks.side**2)
-    return blocks.batch([whole] * (patches // blocks.side**2))
+def blocks_batch(patches: int) -> WeightedBatch:
+    """A batch of whole blocks of 8 x 8 patches with so many patches, of noise."""
+    grid = MOST_PATCHES * max(1, patches // MOST_PATCHES**2)
+    chosen = recipe(batching="blocks", batch_size=MOST_PATCHES**2)
+    blocks = BlockDataset(noise_dataset(chosen, patches=grid**2, grid=grid))
+    return blocks.batch(range(max(1, patches // MOST_PATCHES**2)))
 
 
 def onnx_forward(network: nn.Module, threads: int) -> Forward:
@@ -138,6 +130,8 @@ def _export(network: nn.Module, path: Path) -> None:
     """Write the network as ONNX, its batch and its sides free."""
     sizes = ({0: "batch", 2: "row", 3: "col"},)
     images = torch.zeros(2, len(Band), 33, 33)
+    remarks = logging.getLogger("torch.onnx._internal.exporter._registration")
+    remarks.setLevel(logging.ERROR)  # that torchvision, which nobody needs here, is not installed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own deprecations
         torch.onnx.export(
@@ -145,22 +139,29 @@ def _export(network: nn.Module, path: Path) -> None:
         )
 
 
-def errors(problem: Problem, original: np.ndarray) -> dict[str, dict[str, float]]:
+def errors(problem: Problem, original: Sequence[Mapping[str, np.ndarray]]) -> dict[str, dict[str, float]]:
     """How far each contender is from the same network in float64, by name.
 
     `output` is the largest difference over the largest value; `gradient` is the norm of the difference of all gradients
-    of a batch over their norm. The original is known by its output.
+    of a batch over their norm. The original is the worst of its answers; its velocity after one step from rest is its
+    gradient times the learning rate.
     """
     images, targets = torch.from_numpy(problem.inputs), torch.from_numpy(problem.targets)
-    exact = make_network(problem).double()
-    outputs, gradients = _computed(exact, "eager", (images.double(), targets.double()))
-    found = {"original": {"output": _apart(torch.from_numpy(original), outputs)}}
+    exact = _computed(make_network(problem).double(), "eager", (images.double(), targets.double()))
+    answers = [_apart(_answered(answer, problem.learning_rate), exact) for answer in original]
+    found = {"original": {of: max(answer[of] for answer in answers) for of in ("output", "gradient")}}
     for engine in ENGINES:
-        output, gradient = _computed(make_network(problem), engine, (images, targets))
-        apart = float((gradient.double() - gradients).norm() / gradients.norm())
-        found[engine] = {"output": _apart(output, outputs), "gradient": apart}
-    found[ONNX] = {"output": _apart(onnx_forward(make_network(problem), 1)(images), outputs)}
+        found[engine] = _apart(_computed(make_network(problem), engine, (images, targets)), exact)
+    output = onnx_forward(make_network(problem), 1)(images)
+    found[ONNX] = {"output": _apart((output, exact[1]), exact)["output"]}
     return found
+
+
+def _answered(answer: Mapping[str, np.ndarray], learning_rate: float) -> tuple[Tensor, Tensor]:
+    """The original's output and gradients, as `_computed` has them."""
+    velocities = to_state([value for name, value in answer.items() if name.startswith("velocity/")])
+    flat = torch.cat([value.flatten() for value in velocities.values()])
+    return torch.from_numpy(answer["output"]), -flat / learning_rate
 
 
 def _computed(network: FusionCNN, engine: EngineName, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -172,14 +173,19 @@ def _computed(network: FusionCNN, engine: EngineName, batch: tuple[Tensor, Tenso
     return output, torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
 
 
-def _apart(actual: Tensor, expected: Tensor) -> float:
-    return float((actual.double() - expected).abs().max() / expected.abs().max())
+def _apart(actual: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> dict[str, float]:
+    """The relative errors of output and gradients."""
+    output, gradient = ((a.double() - e) for a, e in zip(actual, expected, strict=True))
+    return {
+        "output": float(output.abs().max() / expected[0].abs().max()),
+        "gradient": float(gradient.norm() / expected[1].norm()),
+    }
 
 
 def works(problem: Problem, tile_px: int) -> Mapping[str, float]:
     """The floating-point operations of each work."""
     batch, _, rows, cols = problem.inputs.shape
-    images = blocks_batch(batch)[0]
+    images = blocks_batch(batch).inputs
     return {
         "forward": flop(batch, rows, cols),
         "tile": flop(1, tile_px, tile_px),

@@ -97,14 +97,14 @@ def best(results: Results, work: str) -> str:
 
 def claims(results: Results) -> list[Claim]:
     """Every claim of speed, against these results."""
-    found = [
+    return [
         _against_original(results, "forward", "prediction", PREDICTION),
         _against_original(results, "step", "a training step", STEP),
         _dense(results),
         *(_reduced(results, work, what) for work, what in (("forward", "prediction"), ("step", "a training step"))),
         _agreement(results),
+        *([_loading(results)] if "loader" in results else []),
     ]
-    return found + [_loading(results)] * ("loader" in results)
 
 
 def _against_original(results: Results, work: str, what: str, wanted: float) -> Claim:

@@ -8,8 +8,8 @@ first batch two functions are timed, written and compiled as the published progr
 
 They are compiled in Theano's default mode (``legacy.network`` leaves REGROUPING out, and has two functions for a step).
 Starting, compiling and the first call are not counted. The result holds ``seconds/forward`` and ``seconds/step`` (one
-number a repeat, seconds a call) and what the first calls gave, ``output`` and ``loss``: a fast wrong answer is none. Exit
-codes as those of ``legacy.record``.
+number a repeat, seconds a call) and what the first calls gave, ``output`` and ``velocity/*``: a fast wrong answer is none.
+Exit codes as those of ``legacy.record``.
 """
 from __future__ import division, print_function
 
@@ -26,14 +26,17 @@ from legacy import stack, trace
 from legacy.compat import import_lasagne
 from legacy.pipeline_request import read_request
 from legacy.record import bound_memory
-from legacy.training import batch
+from legacy.training import batch, parameters
 
 lasagne = import_lasagne()
 clock = getattr(time, "perf_counter", time.time)  # Python 2.7 has no perf_counter
 
 
 def functions(request):
-    """Return (forward, step): ``forward(batch)`` gives the output, ``step(batch, target)`` the loss, then updates."""
+    """Return (forward, step, velocities): ``forward(batch)`` gives the output, ``step(batch, target)`` the loss, then updates.
+
+    ``velocities`` are shared variables, in the order of the weights.
+    """
     theano.config.floatX = request.dtype.name
     batch, target = (T.TensorType(request.dtype.name, (False,) * 4)(name) for name in ("batch", "target"))
     layer = lasagne.layers.InputLayer((None, len(request.channels), None, None), batch)
@@ -45,8 +48,10 @@ def functions(request):
     output = lasagne.layers.get_output(layer)
     loss = lasagne.objectives.aggregate(abs(output - target), mode="mean")
     rate, momentum = (request.dtype.type(request.training[name]) for name in ("learning_rate", "momentum"))
-    updates = lasagne.updates.momentum(loss, lasagne.layers.get_all_params(layer), rate, momentum)
-    return theano.function([batch], output), theano.function([batch, target], loss, updates=updates)
+    weights = lasagne.layers.get_all_params(layer)
+    updates = lasagne.updates.momentum(loss, weights, rate, momentum)
+    velocities = [variable for variable in updates if variable not in weights]
+    return theano.function([batch], output), theano.function([batch, target], loss, updates=updates), velocities
 
 
 def seconds(call, repeats, minimum_s):
@@ -63,12 +68,15 @@ def seconds(call, repeats, minimum_s):
 
 
 def measure(request):
-    """Return an OrderedDict: ``output`` and ``loss`` of the request's first batch, ``seconds/forward``, ``seconds/step``."""
+    """Return an OrderedDict: ``output`` of the request's first batch, its ``velocity/*`` after one step, ``seconds/*``."""
     timing, size = timing_of(request), request.training["batch_size"]
     given = batch(request, request.given["patches/raw"], request.given["targets/raw"], slice(0, size))
     inputs, target = given["batch/selected"], given["target/normalised"]
-    forward, step = functions(request)
-    found = OrderedDict([("output", forward(inputs)), ("loss", np.asarray(step(inputs, target)))])
+    forward, step, velocities = functions(request)
+    found = OrderedDict([("output", forward(inputs))])
+    step(inputs, target)
+    for name, velocity in zip(parameters(request), velocities):
+        found["velocity/" + name] = velocity.get_value()
     found["seconds/forward"] = seconds(lambda: forward(inputs), **timing)
     found["seconds/step"] = seconds(lambda: step(inputs, target), **timing)
     return found
