@@ -40,9 +40,14 @@ class Problem:
 
 
 def make_problem(batch: int, side_px: int) -> Problem:
-    """Weights of trained scale and noise patches of nine channels, float32."""
+    """Weights of trained scale and noise patches of nine channels, float32.
+
+    No unit is dead: where a pre-activation is exactly 0 the two sides' gradients differ, as the ledger tells.
+    """
     random = np.random.RandomState(SEED)
     drawn = {**scaled_weights(random, len(Band)), **patches(random, (side_px, side_px), batch)}
+    for name in ("weight/conv1/b", "weight/conv2/b"):
+        drawn[name][drawn[name] == 0] = 0.1
     arrays = {name: as_float32_values(array).astype(np.float32) for name, array in drawn.items()}
     return Problem(inputs=arrays.pop("patches/raw") / 1000, targets=arrays.pop("targets/raw") / 1000, weights=arrays)
 
