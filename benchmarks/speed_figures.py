@@ -51,7 +51,7 @@ def _bars(axes: Axes, places: Sequence[int], colours: Sequence[str], spreads: Se
     axes.barh(places, medians, color=colours, height=0.75, xerr=beyond, error_kw={"linewidth": 0.9, "capsize": 2})
     for place, spread in zip(places, spreads, strict=True):
         axes.annotate(form.format(spread.median), (spread.high, place), xytext=(4, 0), textcoords="offset points",
-                      fontsize=8, va="center")  # fmt: skip
+                      fontsize=8, va="center", bbox={"facecolor": "w", "edgecolor": "none", "pad": 0.8})  # fmt: skip
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
     axes.tick_params(axis="x", labelsize=8)
@@ -70,7 +70,8 @@ def growth_figure(path: Path, scenes: Sequence[dict[str, Any]]) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     time, memory = figure.subplots(1, 2)
     for compressed, colour, mark in ((False, "#0072b2", "o-"), (True, "#d55e00", "s-")):
-        found = sorted((row["rows"] * row["cols"], row) for row in scenes if bool(row["compressed"]) == compressed)
+        these = ((row["rows"] * row["cols"], row) for row in scenes if bool(row["compressed"]) == compressed)
+        found = sorted(these, key=lambda pair: pair[0])
         if not found:
             continue
         pixels = [size for size, _ in found]
