@@ -97,6 +97,21 @@ class LiveWitness(ABC):
                 shutil.copyfile(exchange / trace, beside)
                 beside.replace(destination)
 
+    def ask(self, module: str, request: Path, answer: Path, *, timeout_s: float = START_S) -> None:
+        """Run another module of the room on a request; what it writes is copied to `answer` as it is.
+
+        Raises:
+            WitnessError: it refuses the request, hangs or dies, or writes nothing.
+        """
+        with tempfile.TemporaryDirectory(dir=cache()) as folder:
+            exchange = Path(folder)
+            shutil.copyfile(request, exchange / request.name)
+            paths = [self._inside(exchange, name) for name in (request.name, "answer.npz")]
+            self._launch([module, *paths], exchange, what=f"{self.name}: {module}", timeout_s=timeout_s)
+            if not (exchange / "answer.npz").is_file():
+                raise WitnessError(f"{self.name}: {module} ended well, but wrote no answer to {request.name}")
+            shutil.copyfile(exchange / "answer.npz", answer)
+
     def _module(self) -> list[str]:
         """What is run: this project's original, or a program of another's."""
         return ["legacy.observe", self._program(self.program)] if self.program else ["legacy.record"]

@@ -327,3 +327,19 @@ def test_a_program_is_observed_in_place_of_the_original(tmp_path: Path) -> None:
     fake = FakeWitness(program=tmp_path / "lenet.py")
     assert fake._module() == ["legacy.observe", str(tmp_path / "lenet.py")]
     assert FakeWitness()._module() == ["legacy.record"]
+
+
+def test_another_module_of_the_room_is_asked(path: Path, tmp_path: Path) -> None:
+    """It gets a copy of the request; what it writes is handed on as it is."""
+    (tmp_path / "request.npz").write_bytes(b"how long?")
+    script = "import shutil, sys; assert sys.argv[1] == 'legacy.timing'; shutil.copy(*sys.argv[2:])"
+    FakeWitness(script=script).ask("legacy.timing", tmp_path / "request.npz", tmp_path / "answer.npz")
+    assert (tmp_path / "answer.npz").read_bytes() == b"how long?"
+
+
+def test_a_module_that_writes_nothing_has_not_answered(path: Path, tmp_path: Path) -> None:
+    """Though it ends well."""
+    (tmp_path / "request.npz").write_bytes(b"how long?")
+    with pytest.raises(WitnessError, match=r"legacy\.timing ended well, but wrote no answer to request\.npz"):
+        FakeWitness(script="pass").ask("legacy.timing", tmp_path / "request.npz", tmp_path / "answer.npz")
+    assert not (tmp_path / "answer.npz").exists()

@@ -1,0 +1,98 @@
+"""The figures of speed: how many times as fast as the original, how near to the machine's rate, how time grows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from benchmarks.speed_ratios import ORIGINAL, Results, Spread, share_of_gemm, to_original
+from port.files import replacing
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+SPEED, GROWTH = DOCS / "speed.png", DOCS / "growth.png"
+GROUPS = {"forward": "prediction", "step": "training step", "blocks": "training step,\nby blocks"}
+_COLOURS = {"forward": "#0072b2", "step": "#d55e00", "blocks": "#009e73"}  # told apart by all eyes (Okabe and Ito)
+_GREY, _DPI = "#7f7f7f", 110
+
+
+def speed_figure(path: Path, results: Results) -> None:
+    """Horizontal bars with whiskers from the lowest to the highest round: ratio to the original; share of sgemm.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    rows = [(work, name) for work in GROUPS for name in results["seconds"][work]]
+    figure = Figure(figsize=(10, 0.8 + 0.32 * len(rows)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    places = [-(place + list(GROUPS).index(work)) for place, (work, _) in enumerate(rows)]
+    colours = [_GREY if name == ORIGINAL else _COLOURS[work] for work, name in rows]
+    _bars(left, places, colours, [to_original(results, work, name) for work, name in rows], "{:.1f}")
+    shares = [share_of_gemm(results, work, name) for work, name in rows]
+    _bars(right, places, colours, shares, "{:.0%}")
+    left.set_yticks(places, [name for _, name in rows], fontsize=8)
+    for work, title in GROUPS.items():
+        first = next(place for place, (of, _) in zip(places, rows, strict=True) if of == work)
+        left.text(-0.28, first, title, transform=left.get_yaxis_transform(), fontsize=8, color=_COLOURS[work],
+                  ha="right", va="center", fontweight="bold")  # fmt: skip
+    left.set_title("times as fast as the original", fontsize=10)
+    right.set_title("arithmetic rate, of the machine's float32 matrix products", fontsize=10)
+    right.axvline(1.0, color="k", linewidth=0.8, linestyle="--")
+    right.xaxis.set_major_formatter(PercentFormatter(1.0))
+    _save(figure, path)
+
+
+def _bars(axes: Axes, places: Sequence[int], colours: Sequence[str], spreads: Sequence[Spread], form: str) -> None:
+    """A bar each, its whisker, its median in words beyond it."""
+    medians = [spread.median for spread in spreads]
+    beyond = [[s.median - s.low for s in spreads], [s.high - s.median for s in spreads]]
+    axes.barh(places, medians, color=colours, height=0.75, xerr=beyond, error_kw={"linewidth": 0.9, "capsize": 2})
+    for place, spread in zip(places, spreads, strict=True):
+        axes.annotate(form.format(spread.median), (spread.high, place), xytext=(4, 0), textcoords="offset points",
+                      fontsize=8, va="center", bbox={"facecolor": "w", "edgecolor": "none", "pad": 0.8})  # fmt: skip
+    axes.margins(x=0.12)
+    axes.set_xlim(left=0)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.grid(visible=True, axis="x", linewidth=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def growth_figure(path: Path, scenes: Sequence[dict[str, Any]]) -> None:
+    """Time over pixels beside the straight line and the arithmetic's own time; peak memory over pixels.
+
+    Each scene tells rows, cols, seconds, peak_rss_bytes, arithmetic_seconds and whether it is compressed.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    time, memory = figure.subplots(1, 2)
+    for compressed, colour, mark in ((False, "#0072b2", "o-"), (True, "#d55e00", "s-")):
+        these = ((row["rows"] * row["cols"], row) for row in scenes if bool(row["compressed"]) == compressed)
+        found = sorted(these, key=lambda pair: pair[0])
+        if not found:
+            continue
+        pixels = [size for size, _ in found]
+        name = "compressed" if compressed else "uncompressed"
+        time.loglog(pixels, [row["seconds"] for _, row in found], mark, color=colour, markersize=4, label=name)
+        memory.semilogx(pixels, [row["peak_rss_bytes"] / 1e9 for _, row in found], mark, color=colour, markersize=4)
+        if not compressed:
+            linear = [found[-1][1]["seconds"] * size / pixels[-1] for size in pixels]
+            time.loglog(pixels, linear, "--", color=_GREY, linewidth=1, label="linear in pixels")
+            arithmetic = [row["arithmetic_seconds"] for _, row in found]
+            time.loglog(pixels, arithmetic, ":", color="k", linewidth=1, label="arithmetic at the sgemm rate")
+    time.set(xlabel="pixels", ylabel="seconds, GeoTIFF to GeoTIFF")
+    time.legend(fontsize=8, frameon=False)
+    memory.axhline(1.2, color=_GREY, linestyle="--", linewidth=1)
+    memory.set(xlabel="pixels", ylabel="peak memory (GB)")
+    memory.set_ylim(bottom=0)
+    for axes in (time, memory):
+        axes.grid(visible=True, which="both", linewidth=0.2)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=_DPI, format="png")

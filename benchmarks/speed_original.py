@@ -1,0 +1,158 @@
+"""The original's side of the race: its forward pass and its training step, timed by the live witness.
+
+The witness starts anew each round; starting, compiling and the first call are not counted. Which kernels its OpenBLAS
+uses is tried out once, since none but the fastest would be a fair opponent: the Haswell ones that the parity run is
+held to are not always that.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity import witness
+from parity.errors import WitnessError
+from parity.trace import write_request
+from parity.witness_live import LiveWitness
+from parity_tests.probes import as_float32_values, patches, scaled_weights
+from port.bands import Band
+
+KERNELS = ("Haswell", "SkylakeX", "Zen")
+"""OpenBLAS kernels that are tried; where the machine lacks the instructions of one, the witness dies: it has lost."""
+WORK = ("forward", "step")
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What both sides compute: weights in Lasagne's orientation and a batch, in the scaled units of the network."""
+
+    weights: Mapping[str, np.ndarray]
+    inputs: np.ndarray
+    targets: np.ndarray
+    learning_rate: float = 0.005
+    momentum: float = 0.9
+
+
+def make_problem(batch: int, side_px: int) -> Problem:
+    """Weights of trained scale and noise patches of nine channels, float32.
+
+    No unit is dead: where a pre-activation is exactly 0 the two sides' gradients differ, as the ledger tells.
+    """
+    random = np.random.RandomState(SEED)
+    drawn = {**scaled_weights(random, len(Band)), **patches(random, (side_px, side_px), batch)}
+    for name in ("weight/conv1/b", "weight/conv2/b"):
+        drawn[name][drawn[name] == 0] = 0.1
+    arrays = {name: as_float32_values(array).astype(np.float32) for name, array in drawn.items()}
+    return Problem(inputs=arrays.pop("patches/raw") / 1000, targets=arrays.pop("targets/raw") / 1000, weights=arrays)
+
+
+@dataclass
+class Original:
+    """The live witness and the kernels with which it is fastest at each kind of work.
+
+    Attributes:
+        live: the witness, prepared.
+        problem: what it computes.
+        minimum_s: how long a measurement repeats its call, at least.
+        auditions: seconds a call, by kernels and work.
+        answers: what it computed, by kernels: `output` of the batch, `velocity/*` after the first step from rest.
+    """
+
+    live: LiveWitness
+    problem: Problem
+    minimum_s: float
+    auditions: dict[str, dict[str, float]] = field(default_factory=dict)
+    answers: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+    def audition(self, kernels: Sequence[str] = KERNELS) -> None:
+        """Time each kind of kernel.
+
+        Raises:
+            WitnessError: it can run with none of them.
+        """
+        failures = []
+        for name in kernels:
+            try:
+                self.auditions[name] = self._time(name, repeats=2)
+            except WitnessError as error:
+                failures.append(f"{name}: {error}")
+        if not self.auditions:
+            raise WitnessError("the original runs with none of the kernels tried: " + "; ".join(failures))
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The kernels that were fastest, by work."""
+        return {work: min(self.auditions, key=lambda name: self.auditions[name][work]) for work in WORK}
+
+    def round(self) -> dict[str, float]:
+        """Seconds a call of each work, each with its fastest kernels."""
+        timed = {name: self._time(name, repeats=1) for name in set(self.chosen.values())}
+        return {work: timed[name][work] for work, name in self.chosen.items()}
+
+    def raced(self) -> list[dict[str, np.ndarray]]:
+        """The answers of the kernels that were chosen."""
+        return [self.answers[name] for name in set(self.chosen.values())]
+
+    def told(self) -> dict[str, Any]:
+        """What ran: the witness, its stack, its threads, the auditions and who won them."""
+        told = {"witness": self.live.name, "stack": dict(self.live.stack), "threads": self.live.threads}
+        return {**told, "auditions": self.auditions, "kernels": self.chosen}
+
+    def _time(self, kernels: str, repeats: int) -> dict[str, float]:
+        with tempfile.TemporaryDirectory() as folder, _environment(OPENBLAS_CORETYPE=kernels):
+            request, answer = Path(folder) / "request.npz", Path(folder) / "answer.npz"
+            _write(request, self.problem, {"repeats": repeats, "minimum_s": self.minimum_s})
+            self.live.ask("legacy.timing", request, answer)
+            with np.load(answer, allow_pickle=False) as found:
+                self.answers[kernels] = {
+                    name: found[name] for name in found if name.startswith(("output", "velocity/"))
+                }
+                return {work: float(found[f"seconds/{work}"].min()) for work in WORK}
+
+
+def find_original(name: str, problem: Problem, *, threads: int, minimum_s: float) -> Original:
+    """The original before the named witness, or the best live one.
+
+    Raises:
+        WitnessError: there is none that runs; recorded traces cannot be timed.
+    """
+    found = witness.find(name, threads=threads)
+    if not isinstance(found, LiveWitness):
+        raise WitnessError(f"{found.name}: traces cannot be timed; give a witness that runs: container or interpreter")
+    return Original(found, problem, minimum_s)
+
+
+def _write(path: Path, problem: Problem, timing: Mapping[str, float]) -> None:
+    """The request: a network's, its values as they are (divided by 1), with what is to be timed."""
+    training = {"learning_rate": problem.learning_rate, "momentum": problem.momentum, "steps": 1, "recorded": []}
+    manifest = {
+        "kind": "network",
+        "channels": list(range(problem.inputs.shape[1])),
+        "dtype": "float32",
+        "divisor": 1.0,
+        "output": "linear",
+        "training": {**training, "batch_size": len(problem.inputs)},
+        "timing": dict(timing),
+    }
+    write_request(path, manifest, {**problem.weights, "patches/raw": problem.inputs, "targets/raw": problem.targets})
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """These environment variables, for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,194 @@
+"""The port's side of the race: prediction and training by every engine, with the error of each beside its speed."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.loader import noise_dataset
+from benchmarks.speed_original import Problem
+from port.bands import Band
+from port.blocks import MOST_PATCHES, BlockDataset
+from port.engines import EngineName, Forward, forward_by
+from port.lasagne_weights import to_state
+from port.network import LAYERS, FusionCNN
+from port.recipes import recipe
+from port.training import Batch, WeightedBatch, batch_loss, make_optimiser, trained
+
+ENGINES = get_args(EngineName)
+ONNX = "ONNX Runtime"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do a piece of work.
+
+    Attributes:
+        work: forward (a batch of patches), tile, step (a training step of a batch) or blocks (of as many, densely).
+        name: the engine.
+        call: does it once.
+    """
+
+    work: str
+    name: str
+    call: Callable[[], object]
+
+
+def flop(batch: int, rows: int, cols: int) -> float:
+    """Multiplications and additions of the convolutions, for a batch of images of so many pixels."""
+    return sum(_layer_flop(batch, rows, cols))
+
+
+def step_flop(batch: int, rows: int, cols: int) -> float:
+    """Those of a training step: each convolution, its filters' gradient, and its input's but the first one's."""
+    layers = _layer_flop(batch, rows, cols)
+    return 3 * sum(layers) - layers[0]
+
+
+def _layer_flop(batch: int, rows: int, cols: int) -> list[float]:
+    found, inputs = [], len(Band)
+    for layer in LAYERS:
+        rows, cols = rows - layer.side_px + 1, cols - layer.side_px + 1
+        found.append(2.0 * batch * rows * cols * layer.filters * inputs * layer.side_px**2)
+        inputs = layer.filters
+    return found
+
+
+def make_network(problem: Problem) -> FusionCNN:
+    """The problem's network, in float32."""
+    network = FusionCNN(problem.inputs.shape[1])
+    network.load_state_dict(to_state(list(problem.weights.values())))
+    return network
+
+
+def contenders(problem: Problem, tile_px: int, threads: int) -> Iterator[Contender]:
+    """Every way the port has, each with a network of its own."""
+    images = torch.from_numpy(problem.inputs)
+    tile = torch.randn(1, images.shape[1], tile_px, tile_px, generator=torch.Generator().manual_seed(0))
+    patches, blocks = (images, torch.from_numpy(problem.targets)), blocks_batch(len(images))
+    for engine in ENGINES:
+        for work, given in (("forward", images), ("tile", tile)):
+            yield Contender(work, engine, predicting(problem, engine, given))
+        for work, batch in (("step", patches), ("blocks", blocks)):
+            yield Contender(work, engine, training(problem, engine, batch))
+    run = onnx_forward(make_network(problem), threads)
+    for work, given in (("forward", images), ("tile", tile)):
+        yield Contender(work, ONNX, lambda given=given: run(given))
+
+
+def predicting(problem: Problem, engine: EngineName, images: Tensor) -> Callable[[], Tensor]:
+    """What predicts some images once."""
+    forward = forward_by(make_network(problem).eval(), engine)
+
+    def call() -> Tensor:
+        with torch.inference_mode():
+            return forward(images)
+
+    return call
+
+
+def training(problem: Problem, engine: EngineName, batch: Batch) -> Callable[[], object]:
+    """What does one training step by the product's own loop: forward, loss, gradients, momentum."""
+    network = make_network(problem)
+    chosen = recipe(learning_rate=problem.learning_rate, momentum=problem.momentum)
+    optimiser = make_optimiser(chosen, network.parameters())
+    steps = trained(network, optimiser, repeat(batch), forward=forward_by(network, engine))
+    return lambda: next(steps)
+
+
+def blocks_batch(patches: int) -> WeightedBatch:
+    """A batch of whole blocks of 8 x 8 patches with so many patches, of noise."""
+    grid = MOST_PATCHES * max(1, patches // MOST_PATCHES**2)
+    chosen = recipe(batching="blocks", batch_size=MOST_PATCHES**2)
+    blocks = BlockDataset(noise_dataset(chosen, patches=grid**2, grid=grid))
+    return blocks.batch(range(max(1, patches // MOST_PATCHES**2)))
+
+
+def onnx_forward(network: nn.Module, threads: int) -> Forward:
+    """The network in ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        _export(network, path)
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
+
+
+def _export(network: nn.Module, path: Path) -> None:
+    """Write the network as ONNX, its batch and its sides free."""
+    sizes = ({0: "batch", 2: "row", 3: "col"},)
+    images = torch.zeros(2, len(Band), 33, 33)
+    remarks = logging.getLogger("torch.onnx._internal.exporter._registration")
+    remarks.setLevel(logging.ERROR)  # that torchvision, which nobody needs here, is not installed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns of its own deprecations
+        torch.onnx.export(
+            network.eval(), (images,), path, dynamo=True, dynamic_shapes=sizes, external_data=False, verbose=False
+        )
+
+
+def errors(problem: Problem, original: Sequence[Mapping[str, np.ndarray]]) -> dict[str, dict[str, float]]:
+    """How far each contender is from the same network in float64, by name.
+
+    `output` is the largest difference over the largest value; `gradient` is the norm of the difference of all gradients
+    of a batch over their norm. The original is the worst of its answers; its velocity after one step from rest is its
+    gradient times the learning rate.
+    """
+    images, targets = torch.from_numpy(problem.inputs), torch.from_numpy(problem.targets)
+    exact = _computed(make_network(problem).double(), "eager", (images.double(), targets.double()))
+    answers = [_apart(_answered(answer, problem.learning_rate), exact) for answer in original]
+    found = {"original": {of: max(answer[of] for answer in answers) for of in ("output", "gradient")}}
+    for engine in ENGINES:
+        found[engine] = _apart(_computed(make_network(problem), engine, (images, targets)), exact)
+    output = onnx_forward(make_network(problem), 1)(images)
+    found[ONNX] = {"output": _apart((output, exact[1]), exact)["output"]}
+    return found
+
+
+def _answered(answer: Mapping[str, np.ndarray], learning_rate: float) -> tuple[Tensor, Tensor]:
+    """The original's output and gradients, as `_computed` has them."""
+    velocities = to_state([value for name, value in answer.items() if name.startswith("velocity/")])
+    flat = torch.cat([value.flatten() for value in velocities.values()])
+    return torch.from_numpy(answer["output"]), -flat / learning_rate
+
+
+def _computed(network: FusionCNN, engine: EngineName, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """The output of a batch, and all gradients one after another."""
+    forward = forward_by(network, engine)
+    with torch.no_grad():
+        output = forward(batch[0])
+    batch_loss(forward, batch)[0].backward()
+    return output, torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+
+
+def _apart(actual: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> dict[str, float]:
+    """The relative errors of output and gradients."""
+    output, gradient = ((a.double() - e) for a, e in zip(actual, expected, strict=True))
+    return {
+        "output": float(output.abs().max() / expected[0].abs().max()),
+        "gradient": float(gradient.norm() / expected[1].norm()),
+    }
+
+
+def works(problem: Problem, tile_px: int) -> Mapping[str, float]:
+    """The floating-point operations of each work."""
+    batch, _, rows, cols = problem.inputs.shape
+    images = blocks_batch(batch).inputs
+    return {
+        "forward": flop(batch, rows, cols),
+        "tile": flop(1, tile_px, tile_px),
+        "step": step_flop(batch, rows, cols),
+        "blocks": step_flop(images.shape[0], images.shape[2], images.shape[3]),
+    }
