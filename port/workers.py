@@ -1,5 +1,6 @@
 """Workers are threads that compute one item each; what they give comes in the items' order, so it is the same for any
-number of them."""
+number of them.
+"""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable

@@ -1,4 +1,4 @@
-"""Processes that torchrun starts train as one: the same weights, no patch twice, and on from any number of processes."""
+"""Processes that torchrun starts train as one: the same weights, no patch twice, on from any number of processes."""
 
 import contextlib
 import os
