@@ -23,9 +23,7 @@ def landscape(folder: Path, *, seed: int = 0) -> Path:
     return write_synthetic_scene(folder, size_px=(BLOCK_PX, BLOCK_PX), seed=seed)
 
 
-def write_large_scene(
-    folder: Path, of: Path, *, size_px: tuple[int, int], compression: Compression = "none"
-) -> Path:
+def write_large_scene(folder: Path, of: Path, *, size_px: tuple[int, int], compression: Compression = "none") -> Path:
     """The scene in `of` repeated to (rows, columns) in `folder`: dtypes, grid and tags are its own."""
     folder.mkdir()
     for source in sorted(of.glob("*.tif")):
