@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from port.engines import DEFAULT, EngineName
+from port.engines import EngineName
 from port.network import FusionCNN
 from port.prediction import TILE_PX, Estimator, estimator, fed_bands, predictable
 from port.recipes import Recipe
