@@ -93,11 +93,12 @@ def _timed(words: Sequence[str], pixels: int, threads: int) -> dict[str, Any]:
     """One run of the command, between two measurements of the machine's rate."""
     rates = [sgemm_rate(threads)]
     start = perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "port", "predict", *words], stderr=subprocess.PIPE, text=True)
-    said = process.stderr.read() if process.stderr else ""
-    _, status, used = os.wait4(process.pid, 0)
+    command = [sys.executable, "-m", "port", "predict", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        said = process.stderr.read() if process.stderr else ""
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     seconds = perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"predict ended with {process.returncode}:\n{said[-2000:]}")
     rates.append(sgemm_rate(threads))
