@@ -69,6 +69,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         "test_recorded_traces.py": "recorded" not in names,
         "test_data_path_parity.py": not READ_RASTERS.isdisjoint(names),
         "test_dense_blocks.py": not READ_RASTERS.isdisjoint(names),
+        "test_tilings.py": not READ_RASTERS.isdisjoint(names),
         "test_ledger.py": not READ_RASTERS.isdisjoint(names),
         "test_own_port.py": not set(LIVE).isdisjoint(names),
     }

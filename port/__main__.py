@@ -14,7 +14,7 @@ import torch
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from port import ablation, ablation_table, audit_table, runs, weights
@@ -26,19 +26,23 @@ from port.baselines import missing_remark
 from port.cluster import LOCAL, WAIT_S, Place
 from port.cluster_prediction import Order, predict_many
 from port.engine_choice import AUTO
+from port.engine_difference import EngineDifference, engine_difference
 from port.engines import DEFAULT, ENGINES, check_engine
 from port.errors import Sar2NdviError, SettingError
 from port.evaluation import Comparison, compared, read_maps
 from port.files import replacing
 from port.findings import errors, told, warnings
+from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.prediction import TILE_PX, write_prediction
 from port.processes import joined_processes, processes_here
 from port.recipes import RECIPES, Recipe, recipe
 from port.regions import Region
+from port.remaining import Remaining
 from port.scenes import Scene
 from port.summary import COLUMNS, table_sections
 from port.synthetic import write_synthetic_scene
+from port.tile_timing import timed_tile
 
 app = typer.Typer(
     help="NDVI under clouds from Sentinel-1 and Sentinel-2: the fusion network of Scarpa et al. (2018).",
@@ -48,6 +52,7 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+_SAMPLE_PX = 2**21  # `predict` looks at no more pixels' scale; `audit` and `train` look at all
 
 DataOption = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of the scene's GeoTIFFs.")]
 RegionOption = Annotated[
@@ -62,6 +67,7 @@ CheckpointOption = Annotated[
     Path, typer.Option("--checkpoint", metavar="F", help="A run's .safetensors, or the original's .npz.")
 ]
 TileOption = Annotated[int, typer.Option(min=1, help="Side of the tiles predicted at once.")]
+EngineOption = Annotated[str, typer.Option(metavar="|".join(ENGINES), help="How the network is computed.")]
 DaskOption = Annotated[
     str | None, typer.Option("--dask", metavar="local|ADDRESS", help="A Dask scheduler, or one of this computer's own.")
 ]
@@ -144,7 +150,10 @@ def predict(
     recipe_name: RecipeOption = None,
     region: RegionOption = None,
     first_date: FirstDateOption = 1,
-    tile_px: TileOption = TILE_PX,
+    tile_px: Annotated[
+        str, typer.Option(metavar="N|auto", help="Side of the tiles predicted at once; auto: the fastest, by trial.")
+    ] = "auto",
+    engine: EngineOption = DEFAULT,
     threads: ThreadsOption = None,
     switches: Mapping[str, Any],
 ) -> None:
@@ -152,17 +161,25 @@ def predict(
     _use_threads(threads)
     given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
     scene = Scene.open(data, first_date=first_date, nodata=given.recipe.nodata)
-    _remark_scale(scene, given.variant, given.recipe)
+    asked: dict[str, Any] = {
+        "variant": given.variant,
+        "recipe": given.recipe,
+        "region": scene.region if region is None else Region.parse(region),
+        "engine": check_engine(engine, given.recipe.precision),
+    }
+    side_px = None if tile_px == "auto" else _tile_side(tile_px)
+    network = given.network()
+    _remark_scale(scene, given.variant, given.recipe, limit_px=_SAMPLE_PX)
+    if ENGINES[asked["engine"]].multiplies_in is not None:
+        _remark_difference(engine_difference(network, scene, **asked), engine)
     with StageProgress() as progress:
         written = write_prediction(
             out_file,
-            given.network(),
+            network,
             scene,
-            variant=given.variant,
-            recipe=given.recipe,
-            region=scene.region if region is None else Region.parse(region),
-            tile_px=tile_px,
-            on_tile=lambda done, total: progress.step("predict", done, total, ""),
+            tile_px=side_px or _timed_side(network, scene, asked),
+            on_tile=lambda done, total: progress.step("predict", done, total, "px"),
+            **asked,
         )
     _last_line(f"{out_file}: NDVI at t of {written} ({written.shape[0]} x {written.shape[1]} px)")
 
@@ -184,7 +201,7 @@ def predict_scenes(
     region: RegionOption = None,
     first_date: FirstDateOption = 1,
     tile_px: TileOption = TILE_PX,
-    engine: Annotated[str, typer.Option(metavar="|".join(ENGINES), help="How the network is computed.")] = DEFAULT,
+    engine: EngineOption = DEFAULT,
     switches: Mapping[str, Any],
 ) -> None:
     """Estimate NDVI at t of many scenes, or of one huge mosaic, over a Dask cluster: the same numbers as `predict`.
@@ -385,14 +402,19 @@ class Failure:
 
 
 class StageProgress:
-    """A bar for each stage on a terminal; elsewhere, such as in a log, a line for each tenth of it."""
+    """A bar for each stage on a terminal; elsewhere, such as in a log, a line for each tenth of it, with the time left.
+
+    The time left is that of what is still to be done, at the rate of what was done since the stage began.
+    """
 
     def __init__(self, *, remaining: bool = True) -> None:
         columns = [TextColumn("{task.description:9}"), BarColumn(), MofNCompleteColumn()]
-        columns += [TimeRemainingColumn()] if remaining else []  # an ablation tells its own
+        columns += [TextColumn("{task.fields[left]}")] if remaining else []  # an ablation tells its own
         self._bars = Progress(*columns, TextColumn("{task.fields[word]}"), console=err, disable=not err.is_terminal)
+        self._remaining = remaining
         self._tasks: dict[str, TaskID] = {}
         self._tenths: dict[str, int] = {}
+        self._left: dict[str, Remaining] = {}
 
     def __enter__(self) -> "StageProgress":
         self._bars.start()
@@ -410,12 +432,14 @@ class StageProgress:
     def step(self, stage: str, done: int, total: int, word: str) -> None:
         """Show that `done` of `total` steps of a stage are over."""
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total, word=word)
-        self._bars.update(self._tasks[stage], completed=done, total=total, word=word)
+            self._tasks[stage] = self._bars.add_task(stage, total=total, word=word, left="")
+            self._left[stage] = Remaining(done)
+        left = self._left[stage].told(done, total) if self._remaining else ""
+        self._bars.update(self._tasks[stage], completed=done, total=total, word=word, left=left)
         tenth = 10 * done // total
         if not err.is_terminal and tenth > self._tenths.get(stage, 0):
             self._tenths[stage] = tenth
-            _plain(err, f"{stage:9} {done}/{total} {word}")
+            _plain(err, f"{stage:9} {done}/{total} {word}" + (f", {left}" if left else ""))
 
 
 def _use_threads(threads: int | None) -> None:
@@ -496,10 +520,35 @@ def _print_rows(heading: str, columns: Sequence[str], rows: Sequence[Sequence[st
     out.print(table)
 
 
-def _remark_scale(scene: Scene, variant: str, recipe: Recipe) -> None:
-    """What is surely wrong in the files that a variant uses."""
-    for text in scale_remarks(scene, variant=variant, recipe=recipe, sources=variant_sources(variant)):
+def _remark_scale(scene: Scene, variant: str, recipe: Recipe, *, limit_px: int | None = None) -> None:
+    """What is surely wrong in the files that a variant uses; in a sample of them beyond a limit."""
+    sources = variant_sources(variant)
+    for text in scale_remarks(scene, variant=variant, recipe=recipe, sources=sources, limit_px=limit_px):
         _remark(text)
+
+
+def _remark_difference(found: EngineDifference, engine: str) -> None:
+    """What an engine's speed costs."""
+    _remark(
+        f"engine {engine} gives NDVI that differs from {DEFAULT}'s by {found.mean:.2g} on average and "
+        f"{found.largest:.2g} at most on tile {found.tile}, at {found.speedup:.2g} times its speed"
+    )
+
+
+def _tile_side(text: str) -> int:
+    """A number of pixels above 0."""
+    if not re.fullmatch(r"0*[1-9]\d{0,5}", text):
+        raise SettingError(f"--tile-px is {text!r}; give a number of pixels from 1 up, or auto")
+    return int(text)
+
+
+def _timed_side(network: FusionCNN, scene: Scene, asked: Mapping[str, Any]) -> int:
+    """The side of the fastest tiles, said with their rate; the usual one where the region is too small for a trial."""
+    found = timed_tile(network, scene, **asked)
+    if found is None:
+        return TILE_PX
+    _remark(f"tiles of {found.side_px} px, the fastest tried here: {found.rate / 1e6:.2f} million pixels a second")
+    return found.side_px
 
 
 def _print_ablation(rows: Sequence[Row]) -> None:

@@ -96,10 +96,16 @@ def audit(
     )
 
 
-def scale_remarks(scene: Scene, *, variant: str, recipe: Recipe, sources: tuple[Source, ...]) -> list[str]:
-    """The sure errors of some files' scale, one sentence each, for commands that do not stop there."""
-    found = survey(scene, sources)
-    return told(errors(scale_findings(scene, found, variant=variant, recipe=recipe)))
+def scale_remarks(
+    scene: Scene, *, variant: str, recipe: Recipe, sources: tuple[Source, ...], limit_px: int | None = None
+) -> list[str]:
+    """The sure errors of some files' scale, one sentence each, for commands that do not stop there.
+
+    Of a scene of more pixels than the limit a sample is read, and each sentence says so.
+    """
+    found = survey(scene, sources, limit_px=limit_px)
+    sampled = f" (seen in a sample of {100 * found.read:.2g} % of the pixels)" if found.read < 1 else ""
+    return [text + sampled for text in told(errors(scale_findings(scene, found, variant=variant, recipe=recipe)))]
 
 
 def variant_sources(variant: str) -> tuple[Source, ...]:

@@ -1,7 +1,7 @@
-"""Statistics of a scene's bands as stored, over their valid pixels, gathered by strips of rows.
+"""Statistics of a scene's bands as stored, over their valid pixels, gathered by strips of rows, or from a few squares.
 
-Extremes, shares and variance are of all pixels; percentiles are of a regular sample of rows and columns, at most about
-2^18 pixels (all pixels of a scene up to 512 x 512), so a scene is never held whole.
+Extremes, shares and variance are of all pixels read; percentiles are of a regular sample of their rows and columns, at
+most about 2^18 pixels (all pixels of a scene up to 512 x 512), so a scene is never held whole.
 """
 
 import math
@@ -20,6 +20,7 @@ from port.scenes import Scene
 BAND_SOURCES = tuple(dict.fromkeys((*SOURCES.values(), TARGET_SOURCE)))
 """The ten files that channels and target are read from."""
 _STRIP_PX = 256  # rows read at once
+_SQUARE_PX = 256  # side of a square of a sample
 _SAMPLE_PX = 2**18  # pixels kept for the percentiles
 _PERCENTILES = (1, 50, 99)
 
@@ -54,23 +55,31 @@ class BandStatistics:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """Statistics of each file, the masks' own masked shares by date, and the median of VH / VV in dB by date."""
+    """Statistics of each file, the masks' own masked shares by date, and the median of VH / VV in dB by date.
+
+    `read` is the share of the scene's pixels that they are of.
+    """
 
     bands: Mapping[Source, BandStatistics]
     masked: Mapping[int, float]
     vh_over_vv_db: Mapping[int, float]
+    read: float = 1.0
 
 
-def survey(scene: Scene, sources: Iterable[Source] = BAND_SOURCES) -> Survey:
-    """The statistics of these files of a scene.
+def survey(scene: Scene, sources: Iterable[Source] = BAND_SOURCES, *, limit_px: int | None = None) -> Survey:
+    """The statistics of these files of a scene; of one with more pixels than the limit, those of a grid of squares.
 
     Raises:
         SceneError: a band cannot be read or holds NaN.
     """
     tallies = {source: _Tally() for source in sources}
     mask_px = dict.fromkeys(TRIPLE, 0)
-    step = math.ceil(math.sqrt(math.prod(scene.shape) / _SAMPLE_PX))
-    for strip in scene.region.strips(_STRIP_PX):
+    strips = list(scene.region.strips(_STRIP_PX))
+    if limit_px is not None and math.prod(scene.shape) > limit_px:
+        strips = sample_squares(scene.shape, limit_px)
+    total = sum(math.prod(strip.shape) for strip in strips)
+    step = math.ceil(math.sqrt(total / _SAMPLE_PX))
+    for strip in strips:
         masks = scene.masks(strip)
         for date in TRIPLE:
             mask_px[date] += int((scene.rasters[Source("MASK", date)].read(strip) != 0).sum())
@@ -78,13 +87,21 @@ def survey(scene: Scene, sources: Iterable[Source] = BAND_SOURCES) -> Survey:
             missing = _missing(scene, source, strip)
             masked = missing if source.date_offset is None else masks[source.date_offset]
             tally.add(scene.read(source, strip), masked, missing, slice(-strip.row_start % step, None, step))
-    total = math.prod(scene.shape)
     ratios = {date: _ratio_db(tallies, date) for date in TRIPLE}
     return Survey(
         bands={source: tally.result() for source, tally in tallies.items()},
         masked={date: count / total for date, count in mask_px.items()},
         vh_over_vv_db={date: ratio for date, ratio in ratios.items() if not math.isnan(ratio)},
+        read=total / math.prod(scene.shape),
     )
+
+
+def sample_squares(shape: tuple[int, int], limit_px: int) -> list[Region]:
+    """Squares of 256 px on a regular grid from edge to edge, at most so many pixels but one square at least."""
+    count = max(1, math.isqrt(limit_px) // _SQUARE_PX)
+    rows, cols = ([round(start) for start in np.linspace(0, max(0, side - _SQUARE_PX), count)] for side in shape)
+    squares = [Region(row, row + _SQUARE_PX, col, col + _SQUARE_PX) for row in rows for col in cols]
+    return list(dict.fromkeys(square.clipped(shape) for square in squares))
 
 
 class _Tally:

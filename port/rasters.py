@@ -19,11 +19,11 @@ from port.errors import SceneError
 from port.regions import Region
 
 _SAME_GRID_PX = 1e-6  # two transforms whose terms differ by less than this share of a pixel are one
-_CACHE_BYTES = 512 * 2**20
+_CACHE_BYTES = 416 * 2**20
 """What GDAL may keep of blocks that it has read or not yet written; its own choice is a twentieth of the memory.
 
 Tiles go row by row, so that each block is read and decompressed once where two rows of blocks fit in: nine bands of
-10980 px in blocks of 512 px take 404 MB.
+10980 px in blocks of 512 px take 404 MB, and the blocks being written 11 MB.
 """
 
 

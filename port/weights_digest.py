@@ -1,4 +1,4 @@
-"""A weights digest names a network's weights by their content: equal weights, equal name, whatever file they came from."""
+"""A weights digest names a network's weights by their content: equal weights, equal name, whatever their file."""
 
 import hashlib
 

@@ -1,6 +1,4 @@
-"""Workers are threads that compute one item each; what they give comes in the items' order, so it is the same for any
-number of them.
-"""
+"""Workers are threads that compute one item each; what they give comes in the items' order, however many they are."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from port import band_statistics
-from port.band_statistics import BAND_SOURCES, survey
+from port.band_statistics import BAND_SOURCES, sample_squares, survey
 from port.bands import SOURCES, TARGET_SOURCE, Band, Source
 from port.scenes import Scene
 
@@ -94,3 +94,36 @@ def test_only_the_files_asked_for_are_read(altered: object) -> None:
     found = survey(scene, asked)
     assert tuple(found.bands) == asked
     assert found.vh_over_vv_db == {}
+
+
+def test_a_limit_above_the_scene_changes_nothing(clouded: Scene) -> None:
+    """All pixels are read, and the statistics say so."""
+    assert survey(clouded, limit_px=10**6) == survey(clouded)
+    assert survey(clouded).read == 1
+
+
+def test_a_large_scene_is_sampled(clouded: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four squares of 16 px, one at each corner: the statistics are of those pixels, the share read is told."""
+    monkeypatch.setattr(band_statistics, "_SQUARE_PX", 16)
+    found = survey(clouded, limit_px=2000)
+    squares = sample_squares(clouded.shape, 2000)
+    seen = []
+    for square in squares:
+        clear = ~clouded.masks(square)[1]
+        seen.append(clouded.target(square)[clear])
+    pixels = np.concatenate(seen)
+    assert len(squares) == 4
+    assert found.read == 4 * 16 * 16 / np.prod(clouded.shape)
+    target = found.bands[TARGET_SOURCE]
+    assert (target.count, target.minimum, target.maximum) == (pixels.size, pixels.min(), pixels.max())
+
+
+@pytest.mark.parametrize(("shape", "limit_px"), [((5253, 4797), 2**21), ((100, 9000), 2**18), ((300, 300), 1)])
+def test_squares_reach_from_edge_to_edge_within_the_limit(shape: tuple[int, int], limit_px: int) -> None:
+    """First and last touch opposite corners where there is room for more than one; none is read twice."""
+    squares = sample_squares(shape, limit_px)
+    assert len(set(squares)) == len(squares)
+    assert sum(np.prod(square.shape) for square in squares) <= max(limit_px, 256**2)
+    assert (squares[0].row_start, squares[0].col_start) == (0, 0)
+    if len(squares) > 1:
+        assert (squares[-1].row_stop, squares[-1].col_stop) == shape

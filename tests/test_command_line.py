@@ -77,6 +77,35 @@ def test_original_weights_predict(port: object, original: Path, synthetic_folder
         assert file.read(1).min() >= 0
 
 
+def test_bfloat16_says_what_it_costs(port: object, original: Path, synthetic_folder: Path) -> None:
+    """Its measured difference and speed are remarked before, the engine stands in the file; float32 stays silent."""
+    weights = ("--checkpoint", original, "--variant", "SOPTIIp", "--recipe", "corrected", "--data", synthetic_folder)
+    code, _, err = port("predict", *weights, "--out", "F.tif", "--engine", "bfloat16")
+    assert code == 0
+    said = re.search(
+        r"engine bfloat16 gives NDVI that differs from channels-last's by (\S+) on average and (\S+) at most", err
+    )
+    assert said
+    assert 0 < float(said[1]) < float(said[2]) < 0.1
+    assert port("predict", *weights, "--out", "G.tif")[2].count("differs") == 0
+    with rasterio.open("F.tif") as rounded, rasterio.open("G.tif") as file:
+        assert (rounded.tags()["ENGINE"], file.tags()["ENGINE"]) == ("bfloat16", "channels-last")
+        assert rounded.tags()["CHECKPOINT"] == file.tags()["CHECKPOINT"]
+        difference = np.abs(rounded.read(1) - file.read(1))
+    assert 0 < np.nanmax(difference) <= 2 * float(said[2])
+
+
+def test_threads_tiles_and_the_progress_s_end(port: object, original: Path, synthetic_folder: Path) -> None:
+    """Three threads and tiles of 24 px write the bits of one thread and the tiles of the default."""
+    weights = ("--checkpoint", original, "--variant", "SOPTIIp", "--recipe", "corrected", "--data", synthetic_folder)
+    _, _, err = port("predict", *weights, "--out", "F.tif", "--threads", 3, "--tile-px", 24)
+    assert port("predict", *weights, "--out", "G.tif", "--threads", 1, "--tile-px", 24)[0] == 0
+    with rasterio.open("F.tif") as many, rasterio.open("G.tif") as one:
+        assert np.array_equal(many.read(1), one.read(1), equal_nan=True)
+    assert re.search(r"predict +\d+/9152 px, 0:\d\d:\d\d left", err)
+    assert "predict   9152/9152 px\n" in err
+
+
 def test_a_bare_prediction_is_evaluated_where_it_is_said_to_lie(
     port: object, original: Path, synthetic_folder: Path
 ) -> None:
@@ -184,6 +213,8 @@ def test_a_missing_file_is_one_paragraph(port: object, altered: object, tmp_path
         (("--variant", "SAR", "--recipe", "published"), "arr_0 (W1) has shape (48, 9, 9, 9), expected (48, 2, 9, 9)"),
         (("--variant", "SOPTIIp"), "says neither its variant nor its recipe; give --variant"),
         (("--recipe", "published"), "says neither its variant nor its recipe; give --variant"),
+        (("--variant", "SOPTIIp", "--recipe", "original", "--tile-px", "0"), "--tile-px is '0'; give a number"),
+        (("--variant", "SOPTIIp", "--recipe", "original", "--engine", "gpu"), "unknown engine 'gpu'; choose one of"),
         (("--variant", "SOPTIIp", "--recipe", "original", "--region", "0:16,0:50"), "region 0:16,0:50 has 16 rows"),
     ],
 )

@@ -1,15 +1,19 @@
 """A prediction is the network on the scene: any tiling alike, its halo the original's crop, on the scene's own grid."""
 
 import itertools
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from port.bands import Band, variant_bands
-from port.errors import OutputError, RegionError
+from port.engines import EngineName
+from port.errors import OutputError, RegionError, SceneError
 from port.initialisation import initialise
 from port.network import FusionCNN, make_network
 from port.normalisation import normalise
@@ -18,6 +22,7 @@ from port.raster_writer import RasterWriter
 from port.recipes import Recipe, recipe
 from port.regions import Region
 from port.scenes import Scene
+from port.weights_digest import weights_digest
 
 REGION = Region(30, 81, 21, 90)
 EXACT = {"corrected": recipe(precision="float64"), "published": recipe("published", precision="float64")}
@@ -82,6 +87,86 @@ def test_the_paper_s_region_keeps_its_size() -> None:
     region, shape = Region(530, 1000, 4300, 4750), (5253, 4797)
     assert predictable(region, shape, recipe("corrected"), 8).shape == (470, 450)
     assert predictable(region, shape, recipe("original"), 8).shape == (454, 434)
+
+
+@pytest.mark.parametrize("engine", ["eager", "channels-last", "bfloat16"])
+@pytest.mark.parametrize("workers", [2, 3, 5])
+def test_the_number_of_workers_changes_no_bit(workers: int, engine: EngineName, synthetic_scene: Scene) -> None:
+    """The same tiles in the same order, the same bits, whoever computed them."""
+    made = [
+        list(
+            predict(
+                started("SOPTIIp", recipe()),
+                synthetic_scene,
+                bands=variant_bands("SOPTIIp"),
+                recipe=recipe(),
+                region=REGION,
+                tile_px=20,
+                engine=engine,
+                workers=count,
+            )
+        )
+        for count in (1, workers)
+    ]
+    assert [tile for tile, _ in made[0]] == [tile for tile, _ in made[1]]
+    assert all(torch.equal(one, many) for (_, one), (_, many) in zip(*made, strict=True))
+
+
+@settings(max_examples=12)
+@given(tile_px=st.integers(9, 80), top=st.integers(0, 40), left=st.integers(0, 30))
+def test_float32_tilings_are_equal_within_their_rounding(
+    tile_px: int, top: int, left: int, synthetic_scene: Scene
+) -> None:
+    """Any tiling of any region is at most twice as far from float64 as the region in one tile is."""
+    region = Region(top + 8, top + 60, left + 8, left + 60)
+    truth = whole(synthetic_scene, region, EXACT["corrected"])[1]
+    one, other = (whole(synthetic_scene, region, recipe(), tile_px=side)[1] for side in (256, tile_px))
+    assert np.abs(other - truth).max() <= 2 * np.abs(one - truth).max()
+
+
+def test_that_rounding_is_far_below_a_pixel_s_change(synthetic_scene: Scene) -> None:
+    """A map moved by one pixel would be ten thousand times as far off."""
+    truth, one = (whole(synthetic_scene, REGION, chosen)[1] for chosen in (EXACT["corrected"], recipe()))
+    assert np.abs(one[:, 1:] - truth[:, :-1]).max() > 1e4 * 2 * np.abs(one - truth).max()
+
+
+def test_an_abandoned_prediction_leaves_no_thread_and_no_file(synthetic_scene: Scene) -> None:
+    """Closed after its first tile: workers are gone, files closed, and PyTorch's threads as they were."""
+    before = set(threading.enumerate()), torch.get_num_threads(), _open_files()
+    tiles = predict(
+        started("SAR", recipe()), synthetic_scene, bands=variant_bands("SAR"), recipe=recipe(), region=REGION,
+        tile_px=8, workers=3,
+    )  # fmt: skip
+    next(tiles)
+    tiles.close()
+    assert (set(threading.enumerate()), torch.get_num_threads(), _open_files()) == before
+
+
+def _open_files() -> set[str]:
+    """The GeoTIFFs this process has open."""
+    return {target for link in Path("/proc/self/fd").iterdir() if (target := _target(link)).endswith(".tif")}
+
+
+def _target(link: Path) -> str:
+    """Where a descriptor leads; nowhere if it is closed by now."""
+    return str(link.readlink()) if link.is_symlink() else ""
+
+
+def test_an_error_in_a_worker_leaves_nothing(altered: object, tmp_path: Path) -> None:
+    """NaN in the last tile: its file is named, no GeoTIFF and no thread stays."""
+
+    def torn(stored: np.ndarray) -> np.ndarray:
+        stored[75, 85] = np.nan
+        return stored
+
+    scene, before = Scene.open(altered("002_VH.tif", torn)), set(threading.enumerate())
+    with pytest.raises(SceneError, match=r"002_VH.tif has 1 NaN or infinite pixels .* row 75, column 85"):
+        write_prediction(
+            tmp_path / "p.tif", started("SAR", recipe()), scene, variant="SAR", recipe=recipe(), region=REGION,
+            tile_px=16, workers=2,
+        )  # fmt: skip
+    assert not list(tmp_path.glob("*.tif"))
+    assert set(threading.enumerate()) == before
 
 
 def test_edge_of_the_scene_is_not_predicted(synthetic_scene: Scene) -> None:
@@ -171,6 +256,8 @@ def test_geotiff_lies_on_the_scene_s_grid(synthetic_scene: Scene, tmp_path: Path
         assert (file.crs, file.transform, file.dtypes) == (seen.crs, seen.transform, ("float32",))
         assert np.isnan(file.nodata)
         assert file.tags()["VARIANT"] == "SOPTIIp"
+        assert file.tags()["CHECKPOINT"] == weights_digest(network)
+        assert file.tags()["ENGINE"] == "channels-last"
     unpredicted = np.isnan(pixels)
     assert unpredicted[:8].all()
     assert unpredicted[:, :8].all()
@@ -190,7 +277,7 @@ def test_cropped_geotiff_is_moved_by_the_border(synthetic_scene: Scene, tmp_path
 
 
 def test_progress_reaches_its_total(synthetic_scene: Scene, tmp_path: Path) -> None:
-    """Each tile is told once."""
+    """Pixels are told: none at first, then each tile's once, and all at the end."""
     told: list[tuple[int, int]] = []
     write_prediction(
         tmp_path / "p.tif",
@@ -202,7 +289,9 @@ def test_progress_reaches_its_total(synthetic_scene: Scene, tmp_path: Path) -> N
         tile_px=32,
         on_tile=lambda done, total: told.append((done, total)),
     )
-    assert told == list(zip(itertools.count(1), [6] * 6, strict=False))
+    total = 51 * 69
+    tiles = [32 * 32, 32 * 32, 32 * 5, 19 * 32, 19 * 32, 19 * 5]
+    assert told == [(done, total) for done in itertools.accumulate(tiles, initial=0)]
 
 
 def test_an_existing_file_is_kept(synthetic_scene: Scene, tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """A raster is read by windows, its no-data is known, and a file that is not one georeferenced real band is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from rasterio._env import get_gdal_config  # the limit in force: GDAL tells it by no public way of rasterio's
 from rasterio.crs import CRS
 
 from port.errors import RegionError, SceneError
-from port.rasters import Grid, Raster
+from port.rasters import Grid, Raster, modest_cache
 from port.regions import Region
 from tests.conftest import SYNTHETIC_SHAPE, Alter
 
@@ -101,3 +103,31 @@ def test_missing_georeference_is_refused(altered: Alter, missing: str) -> None:
     folder = altered("001_VH.tif", **{missing: None})
     with pytest.raises(SceneError, match=r"001_VH\.tif has no georeference .* expected both a CRS and a transform"):
         Raster.open(folder / "001_VH.tif")
+
+
+def test_a_held_raster_reads_the_same_until_its_context_ends(synthetic_folder: Path) -> None:
+    """Open once, read by several threads at once: the pixels of the file; afterwards it is closed."""
+    raster, whole = Raster.open(synthetic_folder / "002_VH.tif"), Region.whole(SYNTHETIC_SHAPE)
+    expected, strips = raster.read(whole), list(whole.strips(7))
+    with raster.held() as held, ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(held.read, 20 * strips))
+    assert np.array_equal(np.concatenate(found), np.concatenate(20 * [expected]))
+    assert held.file.closed
+
+
+def test_a_file_that_is_gone_cannot_be_held(altered: Alter) -> None:
+    """The error is that of reading."""
+    raster = Raster.open(altered("002_VH.tif") / "002_VH.tif")
+    raster.path.unlink()
+    with pytest.raises(SceneError, match=r"002_VH.tif cannot be read as a GeoTIFF"), raster.held():
+        pass
+
+
+def test_the_cache_is_modest_within_its_context() -> None:
+    """GDAL keeps 416 MiB at most, whatever the machine has, and its own choice afterwards."""
+    with rasterio.Env():
+        before = get_gdal_config("GDAL_CACHEMAX")
+    with modest_cache():
+        assert get_gdal_config("GDAL_CACHEMAX") == 416 * 2**20
+    with rasterio.Env():
+        assert get_gdal_config("GDAL_CACHEMAX") == before
