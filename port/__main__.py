@@ -19,7 +19,7 @@ from rich.table import Table
 
 from port import ablation, ablation_table, audit_table, runs, weights
 from port.ablation_table import Row
-from port.audit import Audit, scale_remarks, variant_sources
+from port.audit import PREDICTION_SAMPLE_PX, Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
 from port.bands import VARIANTS
 from port.baselines import missing_remark
@@ -52,7 +52,6 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
-_SAMPLE_PX = 2**21  # `predict` looks at no more pixels' scale; `audit` and `train` look at all
 
 DataOption = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of the scene's GeoTIFFs.")]
 RegionOption = Annotated[
@@ -169,7 +168,7 @@ def predict(
     }
     side_px = None if tile_px == "auto" else _tile_side(tile_px)
     network = given.network()
-    _remark_scale(scene, given.variant, given.recipe, limit_px=_SAMPLE_PX)
+    _remark_scale(scene, given.variant, given.recipe, limit_px=PREDICTION_SAMPLE_PX)
     if ENGINES[asked["engine"]].multiplies_in is not None:
         _remark_difference(engine_difference(network, scene, **asked), engine)
     with StageProgress() as progress:

@@ -15,6 +15,9 @@ from port.regions import TEST_FRACTION, Region
 from port.scale_audit import channel_name, first_layer_shares, scale_findings
 from port.scenes import Scene
 
+PREDICTION_SAMPLE_PX = 2**21
+"""Before a prediction no more pixels than these are looked at; an audit and a training look at all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:

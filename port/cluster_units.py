@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from port.audit import scale_remarks, variant_sources
+from port.audit import PREDICTION_SAMPLE_PX, scale_remarks, variant_sources
 from port.checkpoints import Checkpoint
 from port.engines import EngineName
 from port.errors import ClusterError, SceneError
@@ -112,7 +112,13 @@ class ScaleCheck:
 
         given: Checkpoint = shared(self.checkpoint)
         sources = variant_sources(given.variant)
-        return scale_remarks(self.scene.opened(), variant=given.variant, recipe=given.recipe, sources=sources)
+        return scale_remarks(
+            self.scene.opened(),
+            variant=given.variant,
+            recipe=given.recipe,
+            sources=sources,
+            limit_px=PREDICTION_SAMPLE_PX,
+        )
 
     def __str__(self) -> str:
         return f"the scale check of scene {self.scene.folder}"
