@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from port import ablation, ablation_table, audit_table, runs, weights
+from port import ablation, ablation_table, audit_table, onnx_export, runs, weights
 from port.ablation_table import Row
 from port.audit import Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
@@ -282,6 +282,27 @@ def convert(
     """Turn the original's weight file into a checkpoint of ours, or the other way; filters are flipped."""
     found = weights.convert(source, target, variant=variant, recipe_name=recipe_name)
     _last_line(f"{target}: weights of variant {found}, from {source}")
+
+
+@app.command()
+@with_switches(*PREDICTION_SWITCHES)
+def export(
+    *,
+    checkpoint: Annotated[
+        Path, typer.Option("--checkpoint", metavar="F", help="A run's .safetensors, or the original's .npz.")
+    ],
+    onnx_file: Annotated[Path, typer.Option("--onnx", metavar="F.onnx", help="File to write.")],
+    variant: VariantOption = None,
+    recipe_name: RecipeOption = None,
+    switches: Mapping[str, Any],
+) -> None:
+    """Write a trained network as ONNX, for programs without PyTorch; checked against the port by ONNX Runtime."""
+    given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
+    found = onnx_export.export(onnx_file, given)
+    _last_line(
+        f"{onnx_file}: variant {given.variant}, ONNX opset {onnx_export.OPSET}; ONNX Runtime and the port differ by at "
+        f"most {found.difference:.2g} on a probe, {found.share:.2g} of what rounding explains"
+    )
 
 
 @app.command()

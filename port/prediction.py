@@ -98,7 +98,7 @@ def write_prediction(
     inner = predictable(region, scene.shape, recipe, network.border_px)
     written = inner if recipe.border == "crop" else region
     total = sum(1 for _ in inner.tiles(tile_px))
-    tags = {"VARIANT": variant, "RECIPE": recipe.name, "UNITS": _units(recipe), "QUANTITY": "NDVI at t, estimated"}
+    tags = {"VARIANT": variant, "RECIPE": recipe.name, "UNITS": units(recipe), "QUANTITY": "NDVI at t, estimated"}
     with RasterWriter(path, scene.grid, written, tags=tags, georeference=recipe.georeference) as writer:
         bands = fed_bands(variant, recipe)
         tiles = predict(network, scene, bands=bands, recipe=recipe, region=region, tile_px=tile_px)
@@ -108,6 +108,6 @@ def write_prediction(
     return written
 
 
-def _units(recipe: Recipe) -> str:
+def units(recipe: Recipe) -> str:
     """What the numbers of a prediction mean."""
     return "NDVI as the scene stores it" if recipe.scaling == "none" else "NDVI in [-1, 1]"
