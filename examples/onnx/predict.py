@@ -34,15 +34,15 @@ def tiles(shape, border):
             yield row, col, min(TILE_PX, rows - row), min(TILE_PX, cols - col)
 
 
-def stored(rasters, window, masked):
-    """A window of all channels as a batch of one, in stored units; declared no-data as 0 where the model wants it so."""
-    bands = np.stack([raster.read(1, window=window).astype(np.float32) for raster in rasters])
-    for band, raster in zip(bands, rasters, strict=True):
-        if masked and raster.nodata is not None:
-            band[np.isnan(band) if np.isnan(raster.nodata) else band == np.float32(raster.nodata)] = 0
-        if not np.isfinite(band).all():
-            sys.exit(f"error: {raster.name} has NaN or infinite pixels in {window}; fill or declare them as no-data")
-    return bands[None]
+def stored(raster, window, masked):
+    """One channel's window, float32 in stored units; declared no-data as 0 where the model wants it so."""
+    pixels = raster.read(1, window=window)
+    band = pixels.astype(np.float32)
+    if masked and raster.nodata is not None:
+        band[np.isnan(pixels) if np.isnan(raster.nodata) else pixels == raster.nodata] = 0
+    if not np.isfinite(band).all():
+        sys.exit(f"error: {raster.name} has NaN or infinite pixels in {window}; fill or declare them as no-data")
+    return band
 
 
 def predict(model, folder, out, first_date=1):
@@ -53,15 +53,16 @@ def predict(model, folder, out, first_date=1):
     paths = list(band_files(folder, json.loads(told["files"]), first_date))
     rasters = [rasterio.open(path) for path in paths]
     shapes = {raster.shape for raster in rasters}
-    if len(shapes) != 1 or min(shapes.copy().pop()) <= 2 * border:
-        sys.exit(f"error: {folder} has shapes {sorted(shapes)}, expected one above {2 * border} x {2 * border} px")
+    if len(shapes) != 1 or min(rasters[0].shape) <= 2 * border:
+        sys.exit(f"error: {folder} has shapes {sorted(shapes)}, expected one, above {2 * border} x {2 * border} px")
     profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "nodata": np.nan, "compress": "deflate"}
     profile |= {name: rasters[0].profile[name] for name in ("height", "width", "crs", "transform")}
     with rasterio.open(out, "w", **profile) as written:
         written.update_tags(VARIANT=told["variant"], UNITS=told["units"])
         for row, col, height, width in tiles(rasters[0].shape, border):
             halo = Window(col - border, row - border, width + 2 * border, height + 2 * border)
-            (estimate,) = session.run(["ndvi"], {"stored": stored(rasters, halo, masked)})
+            channels = np.stack([stored(raster, halo, masked) for raster in rasters])
+            (estimate,) = session.run(["ndvi"], {"stored": channels[None]})
             written.write(estimate[0, 0], 1, window=Window(col, row, width, height))
 
 
