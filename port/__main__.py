@@ -22,6 +22,7 @@ from port.audit import Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
 from port.bands import VARIANTS
 from port.baselines import missing_remark
+from port.engines import ENGINES
 from port.errors import Sar2NdviError, SettingError
 from port.evaluation import Comparison, compared, read_maps
 from port.files import replacing
@@ -316,6 +317,9 @@ def record(
     seeded: Annotated[
         str | None, typer.Option(metavar="given|own", help="The shuffle of the request, or one drawn from its seed.")
     ] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="|".join(ENGINES), help="What computes layers and steps of patches.")
+    ] = None,
     threads: ThreadsOption = 1,
     switches: Mapping[str, Any],
 ) -> None:
@@ -326,7 +330,7 @@ def record(
     from port.record import record_all  # only this command needs the judge's file format
 
     _use_threads(threads)
-    for trace in record_all(files, teacher or [], {**switches, "seeded": seeded}):
+    for trace in record_all(files, teacher or [], {**switches, "seeded": seeded}, engine=engine):
         _last_line(f"{trace}: what the port computes")
 
 

@@ -80,8 +80,16 @@ class PredictionRecording:
         self._stored(outer)
         self._normalised(outer)
         record_selected(self.tape, "predict/", list(map(int, fed)), stages.pop(INPUT))
-        read = {"source": "predict/selected", "weights": "trained/", "prefix": "predict/"}
-        LayerRecording(self.tape, network, self.recipe, taught=taught, **read).keep(stages)
+        layers = LayerRecording(
+            self.tape,
+            network,
+            self.recipe,
+            source="predict/selected",
+            weights="trained/",
+            prefix="predict/",
+            taught=taught,
+        )
+        layers.keep(stages)
         image: np.ndarray = stages["output"].numpy()[0, 0]
         return image
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from port.checkpoints import capture, restore_optimiser
+from port.engines import EngineName, forward_by
 from port.layer_recording import named_parameters
 from port.network import FusionCNN
 from port.recipes import Recipe
@@ -21,6 +23,18 @@ _VELOCITY = {"lasagne": "velocity", "torch": "momentum_buffer"}
 _SUFFIX = {"lost": ".npz", "kept": ".safetensors"}  # what a checkpoint is: the original's, or ours
 
 
+class _ByEngine(nn.Module):
+    """A network whose forward pass an engine computes; its parameters are the network's own."""
+
+    def __init__(self, network: nn.Module, engine: EngineName) -> None:
+        super().__init__()
+        self.network, self._by = network, forward_by(network, engine)
+
+    def forward(self, images: Float[Tensor, "batch channel row col"]) -> Float[Tensor, "batch 1 inner_row inner_col"]:
+        """The estimate, as the network's."""
+        return self._by(images)
+
+
 class StepRecording:
     """The product's updates one by one, onto a tape; stands in the place of `training.trained`.
 
@@ -29,10 +43,20 @@ class StepRecording:
         recipe: the optimiser and what its checkpoints keep.
         variant: for checkpoints.
         training: the request's: `recorded`, and if there `rate_changes` and `restarts`.
+        engine: what computes the network; None as `training.trained` does by itself.
     """
 
-    def __init__(self, tape: Tape, recipe: Recipe, variant: str, training: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        recipe: Recipe,
+        variant: str,
+        training: Mapping[str, Any],
+        *,
+        engine: EngineName | None = None,
+    ) -> None:
         self.tape, self.recipe, self.variant = tape, recipe, variant
+        self._engine = engine
         self.losses: list[float] = []
         self.rates: list[float] = []
         self._recorded: list[int] = training["recorded"]
@@ -44,12 +68,13 @@ class StepRecording:
     ) -> Iterator[tuple[float, int]]:
         """Update once a batch; give its loss before the update, and its size."""
         recorded = cast(FusionCNN, network)
+        running = _ByEngine(network, self._engine) if self._engine else network
         for batch in batches:
             step = len(self.losses) + 1
             for rate in [rate for first, rate in self._rate_changes if first <= step][-1:]:
                 set_learning_rate(optimiser, rate)
             self.rates.append(optimiser.param_groups[0]["lr"])
-            for loss, size in trained(network, optimiser, [batch]):
+            for loss, size in trained(running, optimiser, [batch]):
                 self.losses.append(loss)
                 if step in self._recorded:
                     self._record(step, recorded, optimiser)
