@@ -22,13 +22,15 @@ from port.audit import Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
 from port.bands import VARIANTS
 from port.baselines import missing_remark
-from port.engines import ENGINES
+from port.engine_choice import AUTO
+from port.engines import DEFAULT, ENGINES
 from port.errors import Sar2NdviError, SettingError
 from port.evaluation import Comparison, compared, read_maps
 from port.files import replacing
 from port.findings import errors, told, warnings
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.prediction import TILE_PX, write_prediction
+from port.processes import joined_processes, processes_here
 from port.recipes import RECIPES, Recipe, recipe
 from port.regions import Region
 from port.scenes import Scene
@@ -79,10 +81,20 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Of the synthetic scene, split, start and order.")] = 0,
     first_date: FirstDateOption = 1,
     force: Annotated[bool, typer.Option("--force", help="Train although the audit finds a sure error.")] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="|".join((*ENGINES, AUTO)), help="How it is computed; auto: the fastest, measured.")
+    ] = DEFAULT,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="F.safetensors", help="Kept after each epoch; if it is there, training goes on from it."),
+    ] = None,
     threads: ThreadsOption = None,
     switches: Mapping[str, Any],
 ) -> None:
-    """Train, predict, evaluate, compare with the baselines, summarise and draw, into a new folder."""
+    """Train, predict, evaluate, compare with the baselines, summarise and draw, into a new folder.
+
+    Under torchrun all processes train together, and the first does the rest.
+    """
     _use_threads(threads)
     settings = runs.Settings(
         variant=variant,
@@ -93,9 +105,15 @@ def train(
         seed=seed,
         out=out_folder,
         force=force,
+        engine=engine,
+        state=state,
     )
-    with StageProgress() as progress:
-        done = runs.run(settings, progress)
+    with joined_processes() as processes:
+        if processes.rank:
+            runs.help_training(settings, processes)
+            return
+        with StageProgress() as progress:
+            done = runs.run(settings, progress, processes)
     _print_table(done.comparisons)
     names = ", ".join(sorted(path.name for path in done.folder.iterdir()))
     _last_line(f"{done.folder}: {names}")
@@ -375,8 +393,8 @@ class StageProgress:
 
 
 def _use_threads(threads: int | None) -> None:
-    """Let PyTorch use that many threads, or as many as cores may be used."""
-    torch.set_num_threads(threads or _cores())
+    """Let PyTorch use that many threads, or as many as cores may be used, shared with the processes beside it."""
+    torch.set_num_threads(threads or max(1, _cores() // processes_here()))
 
 
 def _cores() -> int:

@@ -69,19 +69,23 @@ def capture(
     network: nn.Module, optimiser: torch.optim.Optimizer, *, variant: str, recipe: Recipe, epoch: int
 ) -> Checkpoint:
     """The state of a run after an epoch (counted from 1), copied; the optimiser's only where the recipe keeps it."""
-    state = {
-        f"{clean_name(name)}/{quantity}": value.clone()
-        for name, parameter in network.named_parameters()
-        for quantity, value in optimiser.state[parameter].items()
-        if isinstance(value, Tensor)
-    }
     return Checkpoint(
         variant=variant,
         recipe=recipe,
         epoch=epoch,
         weights={clean_name(name): value.detach().clone() for name, value in network.named_parameters()},
-        optimiser=state if recipe.optimiser_state == "kept" else {},
+        optimiser=optimiser_state(network, optimiser) if recipe.optimiser_state == "kept" else {},
     )
+
+
+def optimiser_state(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Copies of what the optimiser keeps of each parameter, by "parameter/quantity"."""
+    return {
+        f"{clean_name(name)}/{quantity}": value.clone()
+        for name, parameter in network.named_parameters()
+        for quantity, value in optimiser.state[parameter].items()
+        if isinstance(value, Tensor)
+    }
 
 
 def restore_optimiser(checkpoint: Checkpoint, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
@@ -177,6 +181,7 @@ def _description(path: Path) -> dict[str, Any]:
 
 def _recipe(fields: Mapping[str, Any]) -> Recipe:
     """The recipe as recorded, whatever its name's values are today."""
+    fields = {"batching": "patches", **fields}  # all there was before the switch
     absent = sorted(set(Recipe.__dataclass_fields__) - set(fields))
     if absent:
         raise WeightsError(f"its recipe lacks {', '.join(absent)}")

@@ -34,15 +34,14 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
         seed: int = 0,
         trains: bool = True,
     ) -> None:
-        side = recipe.patch_side_px
+        self.stack = stack
         self.patches = patches
         self.bands = tuple(bands)
         self.recipe = recipe
+        self.border_px = border_px
         self.seed = seed
         self._reshuffles = trains and recipe.reshuffle
         self._augments = trains and recipe.augmentation == "dihedral"
-        self._border_px = border_px
-        self._windows = np.lib.stride_tricks.sliding_window_view(stack.pixels, (side, side), axis=(1, 2))
         self.set_epoch(0)
 
     def __len__(self) -> int:
@@ -56,10 +55,13 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def set_epoch(self, epoch: int) -> None:
         """Draw the epoch's order and symmetries."""
+        self.order, self.symmetry = self.drawn(epoch, len(self.patches))
+
+    def drawn(self, epoch: int, count: int) -> tuple[Int[np.ndarray, "count"], Int[np.ndarray, "count"]]:
+        """An epoch's order of so many things, and which of the square's symmetries each is turned by."""
         generator = np.random.default_rng((self.seed, epoch))
-        count = len(self.patches)
-        self.order = generator.permutation(count) if self._reshuffles else np.arange(count)
-        self.symmetry = generator.integers(_SYMMETRIES, size=count) if self._augments else np.zeros(count, dtype=int)
+        order = generator.permutation(count) if self._reshuffles else np.arange(count)
+        return order, generator.integers(_SYMMETRIES, size=count) if self._augments else np.zeros(count, dtype=int)
 
     def batch(
         self, indices: Sequence[int] | Int[np.ndarray, "batch"]
@@ -73,19 +75,27 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self, indices: Sequence[int] | Int[np.ndarray, "batch"]
     ) -> tuple[Float[np.ndarray, "batch channel row col"], Float[np.ndarray, "batch 1 inner_row inner_col"]]:
         """Inputs and targets of several patches as cut from the scene and turned, in stored units."""
-        index = np.asarray(indices)
-        rows, cols = self.patches[index].T
-        channel = np.array([*self.bands, TARGET_INDEX])[None, :]
-        cut = self._windows[channel, rows[:, None], cols[:, None]].astype(self.recipe.precision)
-        for number, symmetry in enumerate(self.symmetry[index]):
-            cut[number] = transformed(cut[number], int(symmetry))
-        inner = slice(self._border_px, cut.shape[-1] - self._border_px)
+        index, side = np.asarray(indices, dtype=np.intp), self.recipe.patch_side_px
+        channels = [*self.bands, TARGET_INDEX]
+        cut = np.empty((len(index), len(channels), side, side), dtype=self.recipe.precision)
+        corners, symmetries = self.patches[index].tolist(), self.symmetry[index].tolist()
+        for image, (row, col), symmetry in zip(cut, corners, symmetries, strict=True):
+            image[:] = transformed(self.stack.pixels[channels, row : row + side, col : col + side], symmetry)
+        inner = slice(self.border_px, side - self.border_px)
         return cut[:, :-1], cut[:, -1:, inner, inner]
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All batches of an epoch in its order."""
         for indices in self.batch_indices(epoch):
             yield self.batch(indices)
+
+    def batch_items(self, epoch: int) -> Iterator[Int[np.ndarray, "batch"]]:
+        """The patches of each batch of an epoch, to be shared out."""
+        return self.batch_indices(epoch)
+
+    def patch_count(self, indices: Sequence[int] | Int[np.ndarray, "batch"]) -> int:
+        """How many patches those are."""
+        return len(indices)
 
     def batch_indices(self, epoch: int) -> Iterator[Int[np.ndarray, "batch"]]:
         """Which patches each batch of an epoch holds; an incomplete last one is kept or dropped as the recipe says."""

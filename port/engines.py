@@ -55,15 +55,26 @@ def check_engine(name: str, precision: Precision) -> EngineName:
     return name  # type: ignore[return-value]
 
 
-def forward_by(network: nn.Module, engine: EngineName = DEFAULT) -> Forward:
+def uncompiled(engine: EngineName) -> EngineName:
+    """The engine of the same layout that computes in the network's own dtype, and is ready at once."""
+    return "eager" if engine == "eager" else "channels-last"
+
+
+def forward_by(
+    network: nn.Module,
+    engine: EngineName = DEFAULT,
+    joined: Callable[[nn.Module], nn.Module] = lambda network: network,
+) -> Forward:
     """The network's forward pass by an engine: input and output in the dtype of its weights.
 
     The network is laid out in memory as the engine wants it, in place; its parameters stay its own, under their own
     names, whatever wraps them here. bfloat16 rounds what is multiplied to 8 bits of mantissa and adds up in float32.
+    `joined` wraps it first, where several processes train one network.
     """
     chosen = ENGINES[engine]
     network.to(memory_format=chosen.memory_format)  # type: ignore[call-overload]
-    run: Callable[[Tensor], Tensor] = torch.compile(network) if chosen.compiles else network
+    whole = joined(network)
+    run: Callable[[Tensor], Tensor] = torch.compile(whole) if chosen.compiles else whole
 
     def forward(images: Tensor) -> Tensor:
         laid_out = images.contiguous(memory_format=chosen.memory_format)

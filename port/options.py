@@ -30,6 +30,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "momentum": "Share of the last step kept.",
         "momentum_form": "Whose formula of momentum.",
         "batch_size": "Patches in one update.",
+        "batching": "Patches one by one, or whole blocks of overlapping ones in one dense pass: the same loss, sooner.",
         "epochs": "Passes over the training patches.",
         "last_batch": "Whether an incomplete last batch is used.",
         "reshuffle": "Whether each epoch has an order of its own.",

@@ -27,6 +27,7 @@ Filters = Literal["flipped", "as-stored"]
 Georeference = Literal["bare", "scene"]
 OptimiserState = Literal["lost", "kept"]
 Nodata = Literal["ignored", "masked"]
+Batching = Literal["patches", "blocks"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class Recipe:
     momentum: float = 0.9  # public program: plain, although a comment says Nesterov
     momentum_form: Momentum  # deviation 7
     batch_size: int
+    batching: Batching = "patches"  # "blocks": batches of whole blocks of the patch grid, computed densely
     epochs: int
     last_batch: LastBatch  # deviation 10
     reshuffle: bool  # deviation 10

@@ -8,35 +8,38 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from port import checkpoints
 from port.audit import check_scale
-from port.bands import variant_bands
 from port.baselines import missing_remark
 from port.checkpoints import capture
-from port.dataset import SentinelPatchDataset
+from port.engines import DEFAULT
 from port.evaluation import Comparison, Maps, accuracy, compare, read_maps
 from port.figures import loss_figure, map_figure
-from port.initialisation import initialise
 from port.network import FusionCNN, make_network
 from port.observer import Observer, Silent
 from port.patches import clear_patches, excluding
 from port.prediction import predictable, write_prediction
+from port.processes import Processes
 from port.recipes import Recipe
 from port.regions import TEST_FRACTION, Region
 from port.run_folders import new_folder
 from port.scenes import Scene
 from port.splits import Split, split_patches
-from port.stacks import BandStack
 from port.summary import as_json, table_text
 from port.synthetic import write_synthetic_scene
-from port.training import EpochLosses, make_optimiser, train
+from port.training import EpochLosses
+from port.training_stage import Trained, Training, check_training, train_network
 from port.versions import versions
 
 STAGES = ("train", "predict", "evaluate", "baseline", "summary", "figures")
+
+
+_Plan = tuple[Path, Region, Split]
+"""What the first process tells the others: where the scene is, the test region, and who trains on what."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,10 @@ class Settings:
     seed: int = 0
     out: Path = Path("runs")
     force: bool = False  # train although the audit finds a sure error
+    engine: str = DEFAULT
+    """An engine's name, or "auto" for the fastest, measured."""
+    state: Path | None = None
+    """A file from which training goes on if it is there, replaced after each epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +68,14 @@ class Run:
     comparisons: dict[str, Comparison]
 
 
-def run(settings: Settings, observer: Observer | None = None) -> Run:
-    """All six stages.
+def run(settings: Settings, observer: Observer | None = None, processes: Processes | None = None) -> Run:
+    """All six stages; of several processes the others help to train (`help_training`).
 
     Raises:
         Sar2NdviError: a setting, scene, region or patch set that cannot be used, before anything is trained.
     """
-    make_network(settings.variant, settings.recipe)
+    together = processes or Processes()
+    check_training(_training(settings, Region(0, 1, 0, 1)))
     observer = observer or Silent()
     nodata = settings.recipe.nodata
     given = None
@@ -80,15 +88,25 @@ def run(settings: Settings, observer: Observer | None = None) -> Run:
         remarks += _check_scale(scene, settings) if given is None else []
         for remark in filter(None, (*remarks, split.note)):
             observer.remark(remark)
-        network, losses = _train(scene, split, settings, folder.partial, observer)
-        maps = _predict(network, scene, region, settings, folder.partial, observer)
+        together.told((scene.directory.absolute(), region, split))
+        trained = train_network(scene, split, _training(settings, region), observer, together)
+        _keep(trained, settings, folder.partial)
+        maps = _predict(trained.network, scene, region, settings, folder.partial, observer)
         if remark := missing_remark(maps.baselines):
             observer.remark(remark)
         comparisons = _compare(maps, observer)
-        _write_summary(folder.partial, _config(settings, scene, region, split), maps, comparisons)
+        config = _config(settings, scene, region, split) | {"engine": trained.engine, "processes": together.count}
+        _write_summary(folder.partial, config, maps, comparisons)
         observer.step("summary", 1, 1, "summary.txt")
-        _draw(folder.partial, losses, maps, comparisons["all"], observer)
+        _draw(folder.partial, trained.losses, maps, comparisons["all"], observer)
     return Run(folder=folder.path, comparisons=comparisons)
+
+
+def help_training(settings: Settings, processes: Processes) -> None:
+    """Train beside the first process, which runs all the rest; nothing is written."""
+    directory, region, split = cast(_Plan, processes.told(None))
+    scene = Scene.open(directory, first_date=settings.first_date, nodata=settings.recipe.nodata)
+    train_network(scene, split, _training(settings, region), Silent(), processes)
 
 
 def plan(settings: Settings, scene: Scene) -> tuple[Region, Split]:
@@ -115,36 +133,24 @@ def _split(scene: Scene, region: Region, settings: Settings) -> Split:
     return split_patches(patches, recipe, seed=settings.seed)
 
 
-def _train(
-    scene: Scene, split: Split, settings: Settings, folder: Path, observer: Observer
-) -> tuple[FusionCNN, list[EpochLosses]]:
-    """Stage 1: the trained network and its losses; loss.csv and the checkpoint are written."""
+def _training(settings: Settings, region: Region) -> Training:
+    """The first stage's settings."""
+    return Training(
+        variant=settings.variant,
+        recipe=settings.recipe,
+        seed=settings.seed,
+        engine=settings.engine,
+        state=settings.state,
+        belonging={"test region": str(region), "first date": str(settings.first_date)},
+    )
+
+
+def _keep(trained: Trained, settings: Settings, folder: Path) -> None:
+    """loss.csv and the checkpoint."""
+    _write_losses(folder / "loss.csv", trained.losses)
     recipe = settings.recipe
-    network = make_network(settings.variant, recipe)
-    initialise(network, recipe.initialisation, seed=settings.seed, filters=recipe.filters)
-    optimiser = make_optimiser(recipe, network.parameters())
-    losses = []
-    with BandStack(scene) as stack:
-        training, validation = (
-            SentinelPatchDataset(
-                stack,
-                patches,
-                bands=variant_bands(settings.variant),
-                recipe=recipe,
-                border_px=network.border_px,
-                seed=settings.seed,
-                trains=trains,
-            )
-            for patches, trains in ((split.training, True), (split.validation, False))
-        )
-        observer.step("train", 0, recipe.epochs, "")
-        for row in train(network, training, validation, recipe, optimiser=optimiser):
-            losses.append(row)
-            observer.step("train", row.epoch, recipe.epochs, f"loss {row.training:.4f}")
-    _write_losses(folder / "loss.csv", losses)
-    state = capture(network, optimiser, variant=settings.variant, recipe=recipe, epoch=recipe.epochs)
+    state = capture(trained.network, trained.optimiser, variant=settings.variant, recipe=recipe, epoch=recipe.epochs)
     checkpoints.save(folder / "checkpoint.safetensors", state)
-    return network, losses
 
 
 def _write_losses(path: Path, losses: Sequence[EpochLosses]) -> None:

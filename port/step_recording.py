@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from port.checkpoints import capture, restore_optimiser
 from port.engines import EngineName, forward_by
@@ -21,18 +20,6 @@ from port.weights import read_weights, write_weights
 
 _VELOCITY = {"lasagne": "velocity", "torch": "momentum_buffer"}
 _SUFFIX = {"lost": ".npz", "kept": ".safetensors"}  # what a checkpoint is: the original's, or ours
-
-
-class _ByEngine(nn.Module):
-    """A network whose forward pass an engine computes; its parameters are the network's own."""
-
-    def __init__(self, network: nn.Module, engine: EngineName) -> None:
-        super().__init__()
-        self.network, self._by = network, forward_by(network, engine)
-
-    def forward(self, images: Float[Tensor, "batch channel row col"]) -> Float[Tensor, "batch 1 inner_row inner_col"]:
-        """The estimate, as the network's."""
-        return self._by(images)
 
 
 class StepRecording:
@@ -68,13 +55,13 @@ class StepRecording:
     ) -> Iterator[tuple[float, int]]:
         """Update once a batch; give its loss before the update, and its size."""
         recorded = cast(FusionCNN, network)
-        running = _ByEngine(network, self._engine) if self._engine else network
+        forward = forward_by(network, self._engine) if self._engine else None
         for batch in batches:
             step = len(self.losses) + 1
             for rate in [rate for first, rate in self._rate_changes if first <= step][-1:]:
                 set_learning_rate(optimiser, rate)
             self.rates.append(optimiser.param_groups[0]["lr"])
-            for loss, size in trained(running, optimiser, [batch]):
+            for loss, size in trained(network, optimiser, [batch], forward=forward):
                 self.losses.append(loss)
                 if step in self._recorded:
                     self._record(step, recorded, optimiser)

@@ -3,16 +3,33 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from port.engines import DEFAULT, EngineName, Forward, forward_by, uncompiled
 from port.errors import PatchError, SettingError
+from port.processes import Processes
 from port.recipes import Recipe
 
-Batch = tuple[Float[Tensor, "batch channel row col"], Float[Tensor, "batch 1 inner_row inner_col"]]
+
+class WeightedBatch(NamedTuple):
+    """Normalised images, their targets, the part that each pixel's error has in the loss, and the number of patches.
+
+    The weights of all images of a batch, in whatever process, add up to the number of processes.
+    """
+
+    inputs: Float[Tensor, "image channel row col"]
+    targets: Float[Tensor, "image 1 inner_row inner_col"]
+    weights: Float[Tensor, "image 1 inner_row inner_col"]
+    patches: int
+
+
+Batch = tuple[Float[Tensor, "batch channel row col"], Float[Tensor, "batch 1 inner_row inner_col"]] | WeightedBatch
+"""Patches and their targets, whose errors all count alike; or what says how much each counts."""
 Updates = Callable[[nn.Module, torch.optim.Optimizer, Iterable[Batch]], Iterator[tuple[float, int]]]
 """Updates the network once a batch; gives each batch's loss before its update, and its size."""
 
@@ -93,10 +110,14 @@ def train(
     optimiser: torch.optim.Optimizer,
     first_epoch: int = 0,
     updates: Updates | None = None,
+    engine: EngineName = DEFAULT,
+    processes: Processes | None = None,
 ) -> Iterator[EpochLosses]:
     """Train the network in place, giving each epoch's losses as it ends.
 
-    `updates` observes the training: `trained`, or what calls it batch by batch.
+    `updates` observes the training: `trained`, or what calls it batch by batch. Of several processes each is given its
+    own share of every batch (`port.shares`); their networks stay the same. Validation is in the network's own dtype,
+    whatever the engine.
 
     Nothing is drawn here: with the same network, patches and number of threads the result is the same to the last bit.
 
@@ -104,16 +125,19 @@ def train(
         PatchError: the training set makes no batch.
         SettingError: the loss is no longer a finite number.
     """
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    together = processes or Processes()
+    evaluate = forward_by(network, uncompiled(engine))
+    update = updates or partial(trained, forward=forward_by(network, engine, together.joined))
     for epoch in range(first_epoch, recipe.epochs):
         set_learning_rate(optimiser, learning_rate(recipe, epoch))
-        done = list((updates or trained)(network, optimiser, training.batches(epoch)))
+        done = list(update(network, optimiser, training.batches(epoch)))
         if not done:
             raise PatchError(
                 f"{len(training)} training patches make no batch of {recipe.batch_size} where an incomplete last batch "
                 f"is dropped; lower batch_size or stride_px, or set last_batch to 'keep'"
             )
-        losses = EpochLosses(epoch + 1, _mean_loss(done), _mean_loss(_evaluated(network, validation.batches(epoch))))
+        validated = _mean_loss(_evaluated(network, evaluate, validation.batches(epoch)))
+        losses = EpochLosses(epoch + 1, together.mean(_mean_loss(done)), together.mean(validated))
         if not math.isfinite(losses.training):
             raise SettingError(
                 f"the training loss is {losses.training} in epoch {losses.epoch}, expected a finite number; lower "
@@ -129,25 +153,39 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, value: float) -> None:
 
 
 def trained(
-    network: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterable[Batch]
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batches: Iterable[Batch],
+    *,
+    forward: Forward | None = None,
 ) -> Iterator[tuple[float, int]]:
-    """Update once a batch; give its loss before the update, and its size."""
+    """Update once a batch; give its loss before the update, and its size in patches."""
     network.train()
-    for inputs, targets in batches:
-        loss = mean_absolute_error(network(inputs.contiguous(memory_format=torch.channels_last)), targets)
+    run = forward or forward_by(network)
+    for batch in batches:
+        loss, size = batch_loss(run, batch)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        yield loss.item(), len(inputs)
+        yield loss.item(), size
 
 
-def _evaluated(network: nn.Module, batches: Iterable[Batch]) -> Iterator[tuple[float, int]]:
+def batch_loss(forward: Forward, batch: Batch) -> tuple[Float[Tensor, ""], int]:
+    """The loss of a batch and its size in patches."""
+    if isinstance(batch, WeightedBatch):
+        errors = (forward(batch.inputs) - batch.targets).abs()
+        return (errors * batch.weights).sum(), batch.patches
+    inputs, targets = batch
+    return mean_absolute_error(forward(inputs), targets), len(inputs)
+
+
+def _evaluated(network: nn.Module, forward: Forward, batches: Iterable[Batch]) -> Iterator[tuple[float, int]]:
     """The loss and size of each batch."""
     network.eval()
     with torch.no_grad():
-        for inputs, targets in batches:
-            loss = mean_absolute_error(network(inputs.contiguous(memory_format=torch.channels_last)), targets)
-            yield loss.item(), len(inputs)
+        for batch in batches:
+            loss, size = batch_loss(forward, batch)
+            yield loss.item(), size
 
 
 def _mean_loss(losses: Iterable[tuple[float, int]]) -> float:
