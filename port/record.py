@@ -6,6 +6,7 @@ they change: the trace then tells what was done.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ def record(
     if request.manifest["kind"] == "pipeline":
         training = DataPathRecording(request, recipe, tape, seeded=seeded).run()
     else:
-        training = Recording(request, recipe, tape, engine=by).run()
+        with _every_shape_compiled() if by == "compiled" else nullcontext():
+            training = Recording(request, recipe, tape, engine=by).run()
     manifest = {
         "side": "port",
         "stack": {"name": "pytorch", **software_versions("torch", "numpy")},
@@ -119,6 +121,15 @@ def _chosen(engine: str | None, request: Record, recipe: Recipe) -> EngineName |
             "of kind 'network', or no engine"
         )
     return check_engine(engine, recipe.precision)
+
+
+@contextmanager
+def _every_shape_compiled() -> Iterator[None]:
+    """Each layer has shapes of its own: compiled beyond torch's limit of 8, at which they would run uncompiled."""
+    from torch._dynamo import config  # it takes a second to import
+
+    with config.patch(recompile_limit=128, fail_on_recompile_limit_hit=True):
+        yield
 
 
 def _own_shuffle(seeded: str | None) -> bool:
