@@ -1,7 +1,6 @@
 """Engines: each float engine is the original, stage by stage; bfloat16 is as far from it as its rounding explains."""
 
 from collections.abc import Mapping
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,9 @@ import pytest
 
 from parity.compare import Comparison, compare
 from parity.findings import Check, Verdict
-from parity.stages import judge_stages
 from parity.trace import Record, read_request, read_trace
-from parity.trajectories import true_trajectory
 from parity_tests import bfloat16
+from parity_tests.forward import compare_forward
 from parity_tests.probes import RECORDED_CASES, Case
 from parity_tests.proceedings import Proceedings, run_port
 from parity_tests.requirements import of, require
@@ -32,7 +30,7 @@ class Bench:
         assert {case.dtype for case in self.cases} == {"float32", "float64"}
         self._files, self._folder = proceedings.files, folder
         self.legacy = {case: read_trace(self._files(case).legacy) for case in self.cases}
-        self._truths = {case: true_trajectory(trace) for case, trace in self.legacy.items()}
+        self._truths = {case: _kept_truth(proceedings.directory, case) for case in self.cases}
 
     def recorded(self, engine: str, *dtypes: str) -> Traces:
         """What the port computes by an engine, from the command line as any user would."""
@@ -47,6 +45,16 @@ class Bench:
         """What the judge says of it."""
         request = read_request(self._files(case).request)
         return compare(self.legacy[case], port, request=request, truth=self._truths[case])
+
+    def judged_forward(self, case: Case, port: Record) -> Comparison:
+        """What it says up to the loss."""
+        return compare_forward(self.legacy[case], port, read_request(self._files(case).request))
+
+
+def _kept_truth(directory: Path, case: Case) -> Mapping[str, np.ndarray]:
+    """The float64 steps of a case, kept when it was judged."""
+    with np.load(directory / "truths" / f"{case.id.replace(case.dtype, 'truth')}.npz", allow_pickle=False) as kept:
+        return dict(kept)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +93,8 @@ def test_bfloat16_is_within_its_own_rounding(bench: Bench, rounded: Traces) -> N
 def test_judge_sees_bfloat16(bench: Bench, rounded: Traces) -> None:
     """Each convolution in bfloat16 is over the bound of float32, and no other stage of its forward pass."""
     for case, port in rounded.items():
-        stages = judge_stages(bench.legacy[case], port, request=None, truth={})
-        found = [*takewhile(lambda finding: finding.stage != "loss", stages)]  # the costly steps after it say no more
-        failed = [finding for finding in found if finding.verdict is Verdict.FAIL]
+        comparison = bench.judged_forward(case, port)
+        failed = [finding for finding in comparison.findings if finding.verdict is Verdict.FAIL]
         assert {finding.stage for finding in failed if finding.check is Check.FORCED} == {*CONVOLUTIONS}
         assert failed[0].stage == "conv1/pre"
 
