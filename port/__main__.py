@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from port import ablation, ablation_table, audit_table, runs, weights
+from port import ablation, ablation_table, audit_table, onnx_export, runs, weights
 from port.ablation_table import Row
 from port.audit import PREDICTION_SAMPLE_PX, Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
@@ -370,6 +370,27 @@ def convert(
 
 
 @app.command()
+@with_switches(*PREDICTION_SWITCHES)
+def export(
+    *,
+    checkpoint: Annotated[
+        Path, typer.Option("--checkpoint", metavar="F", help="A run's .safetensors, or the original's .npz.")
+    ],
+    onnx_file: Annotated[Path, typer.Option("--onnx", metavar="F.onnx", help="File to write.")],
+    variant: VariantOption = None,
+    recipe_name: RecipeOption = None,
+    switches: Mapping[str, Any],
+) -> None:
+    """Write a trained network as ONNX, for programs without PyTorch; checked against the port by ONNX Runtime."""
+    given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
+    found = onnx_export.export(onnx_file, given)
+    _last_line(
+        f"{onnx_file}: variant {given.variant}, ONNX opset {onnx_export.OPSET}; ONNX Runtime and the port differ by at "
+        f"most {found.difference:.2g} on a probe, {found.share:.2g} of what rounding explains"
+    )
+
+
+@app.command()
 @with_switches()
 def record(
     files: Annotated[list[Path], typer.Argument(metavar="REQUEST TRACE ...", help="Pairs of .npz files.")],
@@ -379,6 +400,9 @@ def record(
     ] = None,
     seeded: Annotated[
         str | None, typer.Option(metavar="given|own", help="The shuffle of the request, or one drawn from its seed.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="|".join(ENGINES), help="What computes layers and steps of patches.")
     ] = None,
     threads: ThreadsOption = 1,
     switches: Mapping[str, Any],
@@ -390,7 +414,7 @@ def record(
     from port.record import record_all  # only this command needs the judge's file format
 
     _use_threads(threads)
-    for trace in record_all(files, teacher or [], {**switches, "seeded": seeded}):
+    for trace in record_all(files, teacher or [], {**switches, "seeded": seeded}, engine=engine):
         _last_line(f"{trace}: what the port computes")
 
 

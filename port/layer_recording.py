@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from port.engines import EngineName, forward_by
 from port.network import FusionCNN
 from port.recipes import Recipe
 from port.tape import Tape
@@ -39,6 +40,7 @@ class LayerRecording:
         prefix: what the stages of the layers begin with.
         taught: computes the teacher-forced values: a network of the teacher's weights, or the network itself where they
             are judged to be the teacher's.
+        engine: what computes the convolutions; None as the modules are.
     """
 
     def __init__(
@@ -51,15 +53,23 @@ class LayerRecording:
         weights: str = "weight/",
         prefix: str = "",
         taught: FusionCNN | None = None,
+        engine: EngineName | None = None,
     ) -> None:
         self.tape, self.network, self.recipe = tape, network, recipe
         self._source, self._weights, self._prefix, self._taught = source, weights, prefix, taught or network
         self._convolution = _CONVOLUTION[recipe.filters]
         self._layers = [name for name, module in network.named_children() if isinstance(module, nn.Conv2d)]
+        self._by = self._engaged(network, engine)
+        self._taught_by = self._by if self._taught is network else self._engaged(self._taught, engine)
+
+    def _engaged(self, network: FusionCNN, engine: EngineName | None) -> dict[str, Callable[[Tensor], Tensor]]:
+        """What computes each convolution of a network."""
+        modules = {layer: network.get_submodule(layer) for layer in self._layers}
+        return {layer: forward_by(module, engine) if engine else module for layer, module in modules.items()}
 
     def forward(self, inputs: Tensor) -> dict[str, Tensor]:
         """Every stage by its name in the network; gradients flow through the tensors returned."""
-        stages = self.network.stages(inputs)
+        stages = self.network.stages(inputs, self._by)
         self.keep(stages)
         return stages
 
@@ -79,9 +89,9 @@ class LayerRecording:
 
     def _convolved(self, layer: str, value: Tensor) -> None:
         inputs = [self._read_by(layer), f"{self._weights}{layer}/W", f"{self._weights}{layer}/b"]
-        module = self._taught.get_submodule(layer)
+        by = self._taught_by[layer]
         self.tape.add(
-            f"{self._prefix}{layer}/pre", self._convolution, inputs, value, again=lambda images, W, b: module(images)
+            f"{self._prefix}{layer}/pre", self._convolution, inputs, value, again=lambda images, W, b: by(images)
         )
 
     def _interpolated(self, before: str, value: Tensor) -> None:
@@ -151,18 +161,18 @@ class LayerRecording:
 
     def _convolution_gradients(self, layer: str, gradients: Mapping[str, Tensor]) -> None:
         """The gradients by a convolution's filters, biases and input."""
-        convolution, source, delta = self._module(layer), self._read_by(layer), f"grad/{layer}/pre"
+        module, by, source, delta = self._module(layer), self._by[layer], self._read_by(layer), f"grad/{layer}/pre"
         below = "grad/input" if source == self._source else f"grad/{source}"
 
         def by_weights(images: Tensor, delta: Tensor) -> Tensor:
-            return torch.autograd.grad(convolution(images), convolution.weight, delta)[0]
+            return torch.autograd.grad(by(images), module.weight, delta)[0]
 
         def by_bias(delta: Tensor) -> Tensor:
             # the sum does not depend on the images, which the graph therefore does not name
-            return torch.autograd.grad(convolution(_blank(convolution, delta)), convolution.bias, delta)[0]  # type: ignore[arg-type]
+            return torch.autograd.grad(by(_blank(module, delta)), module.bias, delta)[0]  # type: ignore[arg-type]
 
         def by_input(W: Tensor, delta: Tensor) -> Tensor:
-            return _gradient(convolution, _blank(convolution, delta), delta=delta)
+            return _gradient(by, _blank(module, delta), delta=delta)
 
         add, name = self.tape.add, self._convolution
         add(f"grad/{layer}/W", f"{name}_gradient_weights", [source, delta], gradients[f"{layer}/W"], again=by_weights)

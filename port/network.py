@@ -5,7 +5,7 @@ Conv 48 @ 9x9, rectify, conv 32 @ 5x5, rectify, conv 1 @ 5x5 (Scarpa et al. 2018
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -103,15 +103,18 @@ class FusionCNN(nn.Sequential):
             value = module(value)
         return self._completed(value, x)
 
-    def stages(self, x: Float[Tensor, "batch channel row col"]) -> dict[str, Float[Tensor, "batch _ _ _"]]:
+    def stages(
+        self, x: Float[Tensor, "batch channel row col"], by: Mapping[str, Callable[[Tensor], Tensor]] | None = None
+    ) -> dict[str, Float[Tensor, "batch _ _ _"]]:
         """Every stage in the order computed: conv1/pre, conv1/out, conv2/pre, conv2/out, conv3/pre, output.
 
-        Where the change is computed, conv3/out stands before the output: what the layers compute, not yet added.
+        Where the change is computed, conv3/out stands before the output: what the layers compute, not yet added. `by`
+        names what computes a module in its place, such as an engine.
         """
         stages: dict[str, Tensor] = {}
         value = x
         for name, module in self.named_children():
-            value = module(value)
+            value = (by or {}).get(name, module)(value)
             stages[name + "/pre" if name.startswith("conv") else name.replace("rectify", "conv") + "/out"] = value
         computed = stages.pop("output/out")
         if self.interpolates is not None:

@@ -155,7 +155,7 @@ def prediction_tags(network: FusionCNN, variant: str, recipe: Recipe, engine: En
     """What a prediction is, and what it was made with and how."""
     return {
         "QUANTITY": "NDVI at t, estimated",
-        "UNITS": _units(recipe),
+        "UNITS": units(recipe),
         "VARIANT": variant,
         "RECIPE": recipe.name,
         "CHECKPOINT": weights_digest(network),
@@ -163,6 +163,6 @@ def prediction_tags(network: FusionCNN, variant: str, recipe: Recipe, engine: En
     }
 
 
-def _units(recipe: Recipe) -> str:
+def units(recipe: Recipe) -> str:
     """What the numbers of a prediction mean."""
     return "NDVI as the scene stores it" if recipe.scaling == "none" else "NDVI in [-1, 1]"

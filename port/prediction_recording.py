@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -80,7 +81,7 @@ class PredictionRecording:
         self._stored(outer)
         self._normalised(outer)
         record_selected(self.tape, "predict/", list(map(int, fed)), stages.pop(INPUT))
-        read = {"source": "predict/selected", "weights": "trained/", "prefix": "predict/"}
+        read: Mapping[str, Any] = {"source": "predict/selected", "weights": "trained/", "prefix": "predict/"}
         LayerRecording(self.tape, network, self.recipe, taught=taught, **read).keep(stages)
         image: np.ndarray = stages["output"].numpy()[0, 0]
         return image

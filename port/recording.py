@@ -10,6 +10,7 @@ from torch import Tensor
 
 from parity.trace import Record
 from port.bands import Band, variant_bands
+from port.engines import EngineName
 from port.lasagne_weights import to_state
 from port.layer_recording import LayerRecording, named_parameters
 from port.network import FusionCNN, make_network
@@ -22,19 +23,20 @@ from port.training import make_optimiser
 
 
 class Recording:
-    """One request of kind `network` run through the product, onto a tape."""
+    """One request of kind `network` run through the product, onto a tape; by an engine, or as the modules are."""
 
-    def __init__(self, request: Record, recipe: Recipe, tape: Tape) -> None:
-        self.request, self.recipe, self.tape = request, recipe, tape
+    def __init__(self, request: Record, recipe: Recipe, tape: Tape, *, engine: EngineName | None = None) -> None:
+        self.request, self.recipe, self.tape, self._engine = request, recipe, tape, engine
         self.channels = [int(band) for band in variant_bands(request.manifest["variant"])]
         self.network = given_network(request, recipe)
-        self._steps = StepRecording(tape, recipe, request.manifest["variant"], request.manifest["training"])
+        settings = request.manifest
+        self._steps = StepRecording(tape, recipe, settings["variant"], settings["training"], engine=engine)
 
     def run(self) -> dict[str, Any]:
         """Record everything, in the trace's order; gives what the manifest tells of the training."""
         self._given()
         selected, target = self._inputs()
-        layers = LayerRecording(self.tape, self.network, self.recipe)
+        layers = LayerRecording(self.tape, self.network, self.recipe, engine=self._engine)
         stages = layers.forward(selected)
         layers.backward(selected, stages, layers.loss(stages["output"], target))
         self._train()

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from port.checkpoints import capture, restore_optimiser
+from port.engines import EngineName, forward_by
 from port.layer_recording import named_parameters
 from port.network import FusionCNN
 from port.recipes import Recipe
@@ -29,10 +30,20 @@ class StepRecording:
         recipe: the optimiser and what its checkpoints keep.
         variant: for checkpoints.
         training: the request's: `recorded`, and if there `rate_changes` and `restarts`.
+        engine: what computes the network; None as `training.trained` does by itself.
     """
 
-    def __init__(self, tape: Tape, recipe: Recipe, variant: str, training: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        recipe: Recipe,
+        variant: str,
+        training: Mapping[str, Any],
+        *,
+        engine: EngineName | None = None,
+    ) -> None:
         self.tape, self.recipe, self.variant = tape, recipe, variant
+        self._engine = engine
         self.losses: list[float] = []
         self.rates: list[float] = []
         self._recorded: list[int] = training["recorded"]
@@ -44,12 +55,13 @@ class StepRecording:
     ) -> Iterator[tuple[float, int]]:
         """Update once a batch; give its loss before the update, and its size."""
         recorded = cast(FusionCNN, network)
+        forward = forward_by(network, self._engine) if self._engine else None
         for batch in batches:
             step = len(self.losses) + 1
             for rate in [rate for first, rate in self._rate_changes if first <= step][-1:]:
                 set_learning_rate(optimiser, rate)
             self.rates.append(optimiser.param_groups[0]["lr"])
-            for loss, size in trained(network, optimiser, [batch]):
+            for loss, size in trained(network, optimiser, [batch], forward=forward):
                 self.losses.append(loss)
                 if step in self._recorded:
                     self._record(step, recorded, optimiser)

@@ -11,7 +11,7 @@ import rasterio
 from parity.errors import TraceError
 from parity.reference import compute
 from parity.trace import Record, read_trace, write_request, write_trace
-from port.errors import PatchError, RegionError
+from port.errors import PatchError, RegionError, SettingError
 from port.record import record
 from port.scene_recording import unpacked
 from tests.conftest import Alter
@@ -297,3 +297,10 @@ def test_file_with_a_part_of_a_path_is_not_unpacked(tmp_path: Path, name: str) -
     with pytest.raises(TraceError, match=r"no plain name that ends in \.tif; write the request again"):
         unpacked(request, folder, "ignored")
     assert list(tmp_path.rglob("*")) == [folder]
+
+
+def test_engine_is_refused_for_a_whole_scene(synthetic_folder: Path, tmp_path: Path) -> None:
+    """An engine is observed on patches, layer by layer; the message says what to give."""
+    write_scene_request(tmp_path / "request.npz", synthetic_folder, {})
+    with pytest.raises(SettingError, match=r"engine eager is asked for, but .* is of kind 'pipeline'; give a request"):
+        record(tmp_path / "request.npz", tmp_path / "trace.npz", engine="eager")

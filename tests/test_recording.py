@@ -169,3 +169,42 @@ def test_teacher_of_another_dtype_teaches_nothing(recorded: Recorded, tmp_path: 
         trace = read_trace(tmp_path / "trace.npz")
         assert bool(trace.forced) is forced
         assert trace["output"].dtype == precision
+
+
+@pytest.mark.parametrize("engine", ["eager", "channels-last"])
+def test_engine_is_told_and_computes_the_same(engine: str, tmp_path: Path) -> None:
+    """The manifest names it; layers, gradients and steps are those of the modules, to 1e-12 of their maximum."""
+    write_network_request(tmp_path / "request.npz", {}, {})
+    record(tmp_path / "request.npz", tmp_path / "as-is.npz")
+    record(tmp_path / "request.npz", tmp_path / "by.npz", engine=engine)
+    expected, actual = read_trace(tmp_path / "as-is.npz"), read_trace(tmp_path / "by.npz")
+    assert (expected.manifest.get("engine"), actual.manifest["engine"]) == (None, engine)
+    assert expected.arrays.keys() == actual.arrays.keys()
+    for name, array in expected.arrays.items():
+        assert np.abs(actual[name] - array).max() <= 1e-12 * np.abs(array).max(), name
+
+
+def test_bfloat16_shows_in_every_layer_and_step(tmp_path: Path) -> None:
+    """An engine that rounds more gives other numbers wherever it multiplies: layers, gradients and weights."""
+    write_network_request(tmp_path / "request.npz", {"dtype": "float32"}, {})
+    record(tmp_path / "request.npz", tmp_path / "as-is.npz")
+    record(tmp_path / "request.npz", tmp_path / "by.npz", engine="bfloat16")
+    expected, actual = read_trace(tmp_path / "as-is.npz"), read_trace(tmp_path / "by.npz")
+    stages = [f"{kind}conv{number}/{what}" for kind, what in (("", "pre"), ("grad/", "W"), ("step/0001/weight/", "W"))
+              for number in (1, 2, 3)]  # fmt: skip
+    assert [stage for stage in stages if np.array_equal(expected[stage], actual[stage])] == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [
+        ("fastest", "unknown engine 'fastest'; choose one of eager"),
+        ("bfloat16", "multiplies in 8 bits of mantissa, but precision is float64"),
+    ],
+)
+def test_engine_that_cannot_compute_is_refused(engine: str, message: str, tmp_path: Path) -> None:
+    """An unknown one, and one that has not the request's precision; no trace is written."""
+    write_network_request(tmp_path / "request.npz", {}, {})
+    with pytest.raises(SettingError, match=message):
+        record(tmp_path / "request.npz", tmp_path / "trace.npz", engine=engine)
+    assert not (tmp_path / "trace.npz").exists()
