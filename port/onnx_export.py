@@ -4,7 +4,6 @@ Its graph holds the normalisation, the layers and, where the change is predicted
 what to feed it. It is written through `torch.onnx.export` and compared with the port before it appears.
 """
 
-import hashlib
 import json
 import logging
 import warnings
@@ -29,6 +28,7 @@ from port.normalisation import divisors
 from port.onnx_agreement import Agreement, Runtime, agreement
 from port.prediction import fed_bands, units
 from port.versions import versions
+from port.weights_digest import weights_digest
 
 FORMAT = "sar2ndvi-onnx/1"
 OPSET = 18
@@ -79,11 +79,10 @@ def metadata(checkpoint: Checkpoint) -> dict[str, str]:
     """What the file tells of itself, by name; lists and objects as JSON.
 
     `bands`, `files` (kind of file, and its date's offset from t-1 or null) and `divisors` are in the channels' order.
-    `weights_sha256` is of the float32 parameters one after another: conv1.weight, conv1.bias, conv2.weight, ...
+    `checkpoint` is the weights' digest, the same as in the tag CHECKPOINT of a prediction.
     """
     bands = fed_bands(checkpoint.variant, checkpoint.recipe)
     network = checkpoint.network()
-    content = b"".join(value.detach().numpy().astype("<f4").tobytes() for value in network.parameters())
     told = {
         "bands": [band.name for band in bands],
         "files": [SOURCES[band] for band in bands],
@@ -96,7 +95,7 @@ def metadata(checkpoint: Checkpoint) -> dict[str, str]:
         "format": FORMAT,
         "variant": checkpoint.variant,
         "units": units(checkpoint.recipe),
-        "weights_sha256": hashlib.sha256(content).hexdigest(),
+        "checkpoint": weights_digest(network),
         **{name: json.dumps(value) for name, value in told.items()},
     }
 
