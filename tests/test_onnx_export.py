@@ -30,6 +30,7 @@ from port.prediction import write_prediction
 from port.recipes import Recipe, recipe
 from port.rounding import rounding_bound
 from port.scenes import Scene
+from port.weights_digest import weights_digest
 
 PREDICT = Path(__file__).parents[1] / "examples" / "onnx" / "predict.py"
 
