@@ -19,15 +19,17 @@ from typing import Any
 
 import torch
 
-from benchmarks import loader
+from benchmarks import loader, whole_scene
 from benchmarks.speed_figures import GROWTH, SPEED, growth_figure, speed_figure
 from benchmarks.speed_machine import Rates, facts, seconds_a_call
 from benchmarks.speed_original import KERNELS, Original, find_original, make_problem
 from benchmarks.speed_port import Contender, contenders, errors, works
 from benchmarks.speed_ratios import ORIGINAL, RESULTS, claims, file_name
-from benchmarks.speed_tables import HOLDS, claims_of, machine_of, speed_of
+from benchmarks.speed_tables import HOLDS, claims_of, machine_of, scenes_of, speed_of
 
-BATCH, SIDE_PX, TILE_PX = 128, 33, 272
+BATCH, SIDE_PX = 128, 33
+REGION_PX = (470, 450)
+"""The published program's test region, which it predicts as one image."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,14 @@ class Race:
             self.seconds.setdefault(one.work, {}).setdefault(one.name, []).append(taken)
 
 
-def measure(witness: str, threads: int, effort: Effort, scenes: Sequence[int] = ()) -> dict[str, Any]:
+def measure(witness: str, threads: int, effort: Effort, scenes: Sequence[tuple[int, int]] = ()) -> dict[str, Any]:
     """All results of a run, with `threads` threads on either side."""
     torch.set_num_threads(threads)
-    problem = make_problem(BATCH, SIDE_PX)
+    problem = make_problem(BATCH, SIDE_PX, REGION_PX)
     original = find_original(witness, problem, threads=threads, minimum_s=max(1.0, effort.minimum_s))
     _say("the original: which kernels are fastest")
     original.audition(effort.kernels)
-    race = Race(original, list(contenders(problem, TILE_PX, threads)), Rates())
+    race = Race(original, list(contenders(problem, threads)), Rates())
     _say("compiling")
     first = race.warm_up()
     for number in range(effort.rounds):
@@ -92,10 +94,10 @@ def measure(witness: str, threads: int, effort: Effort, scenes: Sequence[int] = 
         "rounds": effort.rounds,
         "batch": BATCH,
         "side_px": SIDE_PX,
-        "tile_px": TILE_PX,
+        "region_px": REGION_PX,
         "machine": facts(threads),
         "original": original.told(),
-        "flop": dict(works(problem, TILE_PX)),
+        "flop": dict(works(problem)),
         "rates": race.rates,
         "seconds": race.seconds,
         "first_call_s": first,
@@ -105,11 +107,21 @@ def measure(witness: str, threads: int, effort: Effort, scenes: Sequence[int] = 
     }
 
 
-def _scenes(sides_px: Sequence[int]) -> list[dict[str, Any]]:
-    """Whole scenes of these sides, from GeoTIFF to GeoTIFF."""
-    from benchmarks import whole_scene
+def _scenes(sizes: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Whole scenes of these sizes, from GeoTIFF to GeoTIFF; the paper's also compressed, and in bfloat16."""
+    found = whole_scene.measure(sizes, compressions=["none"])
+    if whole_scene.PAPER_PX in sizes:
+        found += whole_scene.measure([whole_scene.PAPER_PX], compressions=["deflate"])
+        found += whole_scene.measure([whole_scene.PAPER_PX], compressions=["none"], engine="bfloat16")
+    return found
 
-    return whole_scene.measure([(side, side) for side in sides_px])
+
+def _sizes(words: Sequence[str] | None) -> Sequence[tuple[int, int]]:
+    """Sizes written as ROWSxCOLS; the usual ones where none is named, none where scenes are not asked for."""
+    if words is None:
+        return ()
+    given = [(int(rows), int(cols)) for rows, cols in (word.split("x") for word in words)]
+    return given or whole_scene.SIZES_PX
 
 
 def write(results: dict[str, Any], folder: Path = RESULTS) -> Path:
@@ -132,15 +144,15 @@ def main() -> int:
     parser.add_argument("--witness", default="best", help="the original's: best, container, interpreter or period")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of either side")
     parser.add_argument("--rounds", type=int, help="how often all is measured")
-    parser.add_argument("--scenes", type=int, nargs="*", default=[], help="sides of whole scenes to predict, in pixels")
+    parser.add_argument("--scenes", nargs="*", metavar="ROWSxCOLS", help="predict whole scenes too (minutes, 10 GB)")
     parser.add_argument("--quick", action="store_true", help="two short rounds; nothing is written")
     parser.add_argument("--check", action="store_true", help="exit 1 when a claim of speed does not hold")
     given = parser.parse_args()
     effort = QUICK if given.quick else Effort()
     if given.rounds is not None:
         effort = Effort(given.rounds, effort.minimum_s, effort.kernels, effort.patches)
-    results = measure(given.witness, given.threads, effort, given.scenes)
-    sys.stdout.write("\n\n".join(table(results) for table in (machine_of, speed_of, claims_of)) + "\n")
+    results = measure(given.witness, given.threads, effort, _sizes(given.scenes))
+    sys.stdout.write("\n\n".join(table(results) for table in (machine_of, speed_of, scenes_of, claims_of)) + "\n")
     if not given.quick:
         _say(f"written: {write(results)}")
     failed = [claim for claim in claims(results) if claim.holds is False]

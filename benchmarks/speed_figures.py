@@ -8,13 +8,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from benchmarks.speed_ratios import ORIGINAL, Results, Spread, share_of_gemm, to_original
+from benchmarks.speed_ratios import ORIGINAL, SCENE_BYTES, Results, Spread, share_of_gemm, to_original
 from port.files import replacing
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SPEED, GROWTH = DOCS / "speed.png", DOCS / "growth.png"
-GROUPS = {"forward": "prediction", "step": "training step", "blocks": "training step,\nby blocks"}
-_COLOURS = {"forward": "#0072b2", "step": "#d55e00", "blocks": "#009e73"}  # told apart by all eyes (Okabe and Ito)
+GROUPS = {
+    "region": "test region",
+    "forward": "128 patches",
+    "step": "training step",
+    "blocks": "training step,\nby blocks",
+}
+_COLOURS = {
+    "region": "#56b4e9",
+    "forward": "#0072b2",
+    "step": "#d55e00",
+    "blocks": "#009e73",
+}  # told apart by all eyes (Okabe and Ito)
 _GREY, _DPI = "#7f7f7f", 110
 
 
@@ -62,30 +72,29 @@ def _bars(axes: Axes, places: Sequence[int], colours: Sequence[str], spreads: Se
 def growth_figure(path: Path, scenes: Sequence[dict[str, Any]]) -> None:
     """Time over pixels beside the straight line and the arithmetic's own time; peak memory over pixels.
 
-    Each scene tells rows, cols, seconds, peak_rss_bytes, arithmetic_seconds and whether it is compressed.
+    Scenes as `benchmarks.whole_scene` tells them; the line is that of uncompressed ones by the usual engine.
 
     Raises:
         OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     time, memory = figure.subplots(1, 2)
-    for compressed, colour, mark in ((False, "#0072b2", "o-"), (True, "#d55e00", "s-")):
-        these = ((row["rows"] * row["cols"], row) for row in scenes if bool(row["compressed"]) == compressed)
-        found = sorted(these, key=lambda pair: pair[0])
-        if not found:
-            continue
-        pixels = [size for size, _ in found]
-        name = "compressed" if compressed else "uncompressed"
-        time.loglog(pixels, [row["seconds"] for _, row in found], mark, color=colour, markersize=4, label=name)
-        memory.semilogx(pixels, [row["peak_rss_bytes"] / 1e9 for _, row in found], mark, color=colour, markersize=4)
-        if not compressed:
-            linear = [found[-1][1]["seconds"] * size / pixels[-1] for size in pixels]
+    kinds = dict.fromkeys((row["compression"], row["engine"]) for row in scenes)
+    for (compression, engine), mark in zip(kinds, ("o-", "s", "^", "v", "D"), strict=False):
+        rows = [row for row in scenes if (row["compression"], row["engine"]) == (compression, engine)]
+        rows.sort(key=lambda row: row["pixels"])
+        pixels = [row["pixels"] for row in rows]
+        name = f"{engine}, {'uncompressed' if compression == 'none' else compression}"
+        time.loglog(pixels, [row["seconds"] for row in rows], mark, markersize=4, label=name)
+        memory.semilogx(pixels, [row["peak_bytes"] / 1e9 for row in rows], mark, markersize=4)
+        if mark == "o-":
+            linear = [rows[-1]["seconds"] * size / pixels[-1] for size in pixels]
             time.loglog(pixels, linear, "--", color=_GREY, linewidth=1, label="linear in pixels")
-            arithmetic = [row["arithmetic_seconds"] for _, row in found]
+            arithmetic = [row["arithmetic_s"] for row in rows]
             time.loglog(pixels, arithmetic, ":", color="k", linewidth=1, label="arithmetic at the sgemm rate")
     time.set(xlabel="pixels", ylabel="seconds, GeoTIFF to GeoTIFF")
     time.legend(fontsize=8, frameon=False)
-    memory.axhline(1.2, color=_GREY, linestyle="--", linewidth=1)
+    memory.axhline(SCENE_BYTES / 1e9, color=_GREY, linestyle="--", linewidth=1)
     memory.set(xlabel="pixels", ylabel="peak memory (GB)")
     memory.set_ylim(bottom=0)
     for axes in (time, memory):

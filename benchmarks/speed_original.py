@@ -24,23 +24,25 @@ from port.bands import Band
 
 KERNELS = ("Haswell", "SkylakeX", "Zen")
 """OpenBLAS kernels that are tried; where the machine lacks the instructions of one, the witness dies: it has lost."""
-WORK = ("forward", "step")
+WORK: Mapping[str, Sequence[str]] = {"batch": ("forward", "step"), "region": ("forward",)}
+"""What is timed of each request: a batch's are called as they are, the region's forward pass is work `region`."""
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What both sides compute: weights in Lasagne's orientation and a batch, in the scaled units of the network."""
+    """What both sides compute: weights in Lasagne's orientation, a batch and a region, in the network's scaled units."""
 
     weights: Mapping[str, np.ndarray]
     inputs: np.ndarray
     targets: np.ndarray
+    region: np.ndarray
     learning_rate: float = 0.005
     momentum: float = 0.9
 
 
-def make_problem(batch: int, side_px: int) -> Problem:
-    """Weights of trained scale and noise patches of nine channels, float32.
+def make_problem(batch: int, side_px: int, region_px: tuple[int, int]) -> Problem:
+    """Weights of trained scale, noise patches of nine channels and a region of noise, float32.
 
     No unit is dead: where a pre-activation is exactly 0 the two sides' gradients differ, as the ledger tells.
     """
@@ -49,7 +51,12 @@ def make_problem(batch: int, side_px: int) -> Problem:
     for name in ("weight/conv1/b", "weight/conv2/b"):
         drawn[name][drawn[name] == 0] = 0.1
     arrays = {name: as_float32_values(array).astype(np.float32) for name, array in drawn.items()}
-    return Problem(inputs=arrays.pop("patches/raw") / 1000, targets=arrays.pop("targets/raw") / 1000, weights=arrays)
+    return Problem(
+        inputs=arrays.pop("patches/raw") / 1000,
+        targets=arrays.pop("targets/raw") / 1000,
+        weights=arrays,
+        region=random.uniform(size=(1, len(Band), *region_px)).astype(np.float32),
+    )
 
 
 @dataclass
@@ -88,7 +95,8 @@ class Original:
     @property
     def chosen(self) -> dict[str, str]:
         """The kernels that were fastest, by work."""
-        return {work: min(self.auditions, key=lambda name: self.auditions[name][work]) for work in WORK}
+        works = next(iter(self.auditions.values()))
+        return {work: min(self.auditions, key=lambda name: self.auditions[name][work]) for work in works}
 
     def round(self) -> dict[str, float]:
         """Seconds a call of each work, each with its fastest kernels."""
@@ -105,15 +113,26 @@ class Original:
         return {**told, "auditions": self.auditions, "kernels": self.chosen}
 
     def _time(self, kernels: str, repeats: int) -> dict[str, float]:
+        """Seconds a call of each work, by `repeats` measurements the fastest."""
+        found: dict[str, float] = {}
+        for of in WORK:
+            answer = self._asked(of, kernels, repeats)
+            for work in WORK[of]:
+                found[work if of == "batch" else of] = float(answer[f"seconds/{work}"].min())
+            if of == "batch":
+                kept = {name: value for name, value in answer.items() if name.startswith(("output", "velocity/"))}
+                self.answers[kernels] = kept
+        return found
+
+    def _asked(self, of: str, kernels: str, repeats: int) -> dict[str, np.ndarray]:
+        """What the witness says of the batch, or of the region."""
         with tempfile.TemporaryDirectory() as folder, _environment(OPENBLAS_CORETYPE=kernels):
             request, answer = Path(folder) / "request.npz", Path(folder) / "answer.npz"
-            _write(request, self.problem, {"repeats": repeats, "minimum_s": self.minimum_s})
+            timing = {"repeats": repeats, "minimum_s": self.minimum_s, "works": list(WORK[of])}
+            _write(request, self.problem, of, timing)
             self.live.ask("legacy.timing", request, answer)
             with np.load(answer, allow_pickle=False) as found:
-                self.answers[kernels] = {
-                    name: found[name] for name in found if name.startswith(("output", "velocity/"))
-                }
-                return {work: float(found[f"seconds/{work}"].min()) for work in WORK}
+                return {name: found[name] for name in found}
 
 
 def find_original(name: str, problem: Problem, *, threads: int, minimum_s: float) -> Original:
@@ -128,19 +147,24 @@ def find_original(name: str, problem: Problem, *, threads: int, minimum_s: float
     return Original(found, problem, minimum_s)
 
 
-def _write(path: Path, problem: Problem, timing: Mapping[str, float]) -> None:
+def _write(path: Path, problem: Problem, of: str, timing: Mapping[str, Any]) -> None:
     """The request: a network's, its values as they are (divided by 1), with what is to be timed."""
+    inputs = problem.inputs if of == "batch" else problem.region
+    border = sum(value.shape[-1] - 1 for name, value in problem.weights.items() if name.endswith("W"))
+    targets = (
+        problem.targets if of == "batch" else np.zeros((1, 1, *(n - border for n in inputs.shape[2:])), np.float32)
+    )
     training = {"learning_rate": problem.learning_rate, "momentum": problem.momentum, "steps": 1, "recorded": []}
     manifest = {
         "kind": "network",
-        "channels": list(range(problem.inputs.shape[1])),
+        "channels": list(range(inputs.shape[1])),
         "dtype": "float32",
         "divisor": 1.0,
         "output": "linear",
-        "training": {**training, "batch_size": len(problem.inputs)},
+        "training": {**training, "batch_size": len(inputs)},
         "timing": dict(timing),
     }
-    write_request(path, manifest, {**problem.weights, "patches/raw": problem.inputs, "targets/raw": problem.targets})
+    write_request(path, manifest, {**problem.weights, "patches/raw": inputs, "targets/raw": targets})
 
 
 @contextmanager

@@ -19,8 +19,10 @@ from port.bands import Band
 from port.blocks import MOST_PATCHES, BlockDataset
 from port.engines import EngineName, Forward, forward_by
 from port.lasagne_weights import to_state
-from port.network import LAYERS, FusionCNN
+from port.network import BORDER_PX, LAYERS, FusionCNN
+from port.prediction import TILE_PX
 from port.recipes import recipe
+from port.regions import Region
 from port.training import Batch, WeightedBatch, batch_loss, make_optimiser, trained
 
 ENGINES = get_args(EngineName)
@@ -32,7 +34,8 @@ class Contender:
     """One way to do a piece of work.
 
     Attributes:
-        work: forward (a batch of patches), tile, step (a training step of a batch) or blocks (of as many, densely).
+        work: forward (a batch of patches), region (by tiles), step (a training step of a batch) or blocks (of as many
+            patches, densely).
         name: the engine.
         call: does it once.
     """
@@ -69,28 +72,33 @@ def make_network(problem: Problem) -> FusionCNN:
     return network
 
 
-def contenders(problem: Problem, tile_px: int, threads: int) -> Iterator[Contender]:
+def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
     """Every way the port has, each with a network of its own."""
-    images = torch.from_numpy(problem.inputs)
-    tile = torch.randn(1, images.shape[1], tile_px, tile_px, generator=torch.Generator().manual_seed(0))
-    patches, blocks = (images, torch.from_numpy(problem.targets)), blocks_batch(len(images))
+    images, tiles = [torch.from_numpy(problem.inputs)], tiles_of(torch.from_numpy(problem.region))
+    patches, blocks = (images[0], torch.from_numpy(problem.targets)), blocks_batch(len(images[0]))
     for engine in ENGINES:
-        for work, given in (("forward", images), ("tile", tile)):
+        for work, given in (("forward", images), ("region", tiles)):
             yield Contender(work, engine, predicting(problem, engine, given))
         for work, batch in (("step", patches), ("blocks", blocks)):
             yield Contender(work, engine, training(problem, engine, batch))
     run = onnx_forward(make_network(problem), threads)
-    for work, given in (("forward", images), ("tile", tile)):
-        yield Contender(work, ONNX, lambda given=given: run(given))
+    for work, given in (("forward", images), ("region", tiles)):
+        yield Contender(work, ONNX, lambda given=given: [run(each) for each in given])
 
 
-def predicting(problem: Problem, engine: EngineName, images: Tensor) -> Callable[[], Tensor]:
+def tiles_of(region: Tensor) -> list[Tensor]:
+    """The product's own tiles of a region, each with its halo."""
+    inner = Region.whole((region.shape[2], region.shape[3])).grown(-BORDER_PX)
+    return [region[(..., *tile.grown(BORDER_PX).slices)].contiguous() for tile in inner.tiles(TILE_PX)]
+
+
+def predicting(problem: Problem, engine: EngineName, images: Sequence[Tensor]) -> Callable[[], object]:
     """What predicts some images once."""
     forward = forward_by(make_network(problem).eval(), engine)
 
-    def call() -> Tensor:
+    def call() -> list[Tensor]:
         with torch.inference_mode():
-            return forward(images)
+            return [forward(each) for each in images]
 
     return call
 
@@ -182,13 +190,13 @@ def _apart(actual: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> di
     }
 
 
-def works(problem: Problem, tile_px: int) -> Mapping[str, float]:
+def works(problem: Problem) -> Mapping[str, float]:
     """The floating-point operations of each work."""
     batch, _, rows, cols = problem.inputs.shape
     images = blocks_batch(batch).inputs
     return {
         "forward": flop(batch, rows, cols),
-        "tile": flop(1, tile_px, tile_px),
+        "region": flop(1, *problem.region.shape[2:]),
         "step": step_flop(batch, rows, cols),
         "blocks": step_flop(images.shape[0], images.shape[2], images.shape[3]),
     }

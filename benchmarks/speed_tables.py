@@ -19,6 +19,11 @@ def speed_claims() -> str:
     return claims_of(newest())
 
 
+def speed_scenes() -> str:
+    """Whole scenes, from GeoTIFF to GeoTIFF."""
+    return scenes_of(newest())
+
+
 def speed_machine() -> str:
     """The machine of the run, and what it can do."""
     return machine_of(newest())
@@ -27,9 +32,9 @@ def speed_machine() -> str:
 def speed_of(results: Results) -> str:
     """The table of some results: ratios as median, lowest and highest over the rounds; a dash where there is none."""
     lines = [
-        "| | prediction x original | of sgemm | 272-px tile, of sgemm | training step x original | of sgemm "
+        "| | test region x original | of sgemm | 128 patches x original | of sgemm | training step x original | of sgemm "
         "| step by blocks x original | error: output | gradient |",
-        "|---" + "|--:" * 8 + "|",
+        "|---" + "|--:" * 9 + "|",
     ]
     names = dict.fromkeys(name for found in results["seconds"].values() for name in found)
     lines += [f"| {name} | {' | '.join(_cells(results, name))} |" for name in names]
@@ -41,18 +46,34 @@ def _cells(results: Results, name: str) -> list[str]:
     there = {work for work, found in results["seconds"].items() if name in found}
     ratios = {
         work: f"{to_original(results, work, name):.1f}" if work in there and name != ORIGINAL else "-"
-        for work in ("forward", "step", "blocks")
+        for work in ("region", "forward", "step", "blocks")
     }
     if name == ORIGINAL:
-        ratios.update(forward="1", step="1")
+        ratios.update(region="1", forward="1", step="1")
     shares = {
         work: f"{100 * share_of_gemm(results, work, name).median:.0f} %" if work in there else "-"
-        for work in ("forward", "tile", "step")
+        for work in ("region", "forward", "step")
     }
     told = results["errors"][name]
     errors = [f"{told[of]:.0e}" if of in told else "-" for of in ("output", "gradient")]
     training = [ratios["step"], shares["step"], ratios["blocks"]]
-    return [ratios["forward"], shares["forward"], shares["tile"], *training, *errors]
+    predicting = [ratios["region"], shares["region"], ratios["forward"], shares["forward"]]
+    return [*predicting, *training, *errors]
+
+
+def scenes_of(results: Results) -> str:
+    """The table of whole scenes: time in units of the arithmetic's, by the clock and by the processor; peak memory."""
+    lines = [
+        "| scene (px) | files | engine | tiles (px) | time / arithmetic | processor time / arithmetic | Mpx/s | peak memory |",
+        "|---|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in results.get("scenes", []):
+        size, files = " x ".join(map(str, row["size_px"])), row["compression"].replace("none", "uncompressed")
+        rates = f"{row['ratio']:.2f} | {row['processor_ratio']:.2f} | {row['pixels'] / row['seconds'] / 1e6:.2f}"
+        lines.append(
+            f"| {size} | {files} | {row['engine']} | {row['tile_px']} | {rates} | {row['peak_bytes'] / 1e9:.2f} GB |"
+        )
+    return "\n".join(lines)
 
 
 def claims_of(results: Results) -> str:
@@ -84,4 +105,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "speed": speed,
     "speed-claims": speed_claims,
     "speed-machine": speed_machine,
+    "speed-scenes": speed_scenes,
 }

@@ -6,6 +6,7 @@ matrix products. Times are told as the clock's and as the processor's: others on
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -22,11 +23,15 @@ from benchmarks.large_scenes import Compression, landscape, write_large_scene
 from port.checkpoints import Checkpoint, save
 from port.initialisation import initialise
 from port.network import LAYERS, make_network
+from port.prediction import TILE_PX
 from port.recipes import recipe
 
-SIZES_PX = ((1000, 1000), (2500, 2500), (5253, 4797), (10980, 10980))
-"""Up to one tile of Sentinel-2; 5253 x 4797 is the paper's scene."""
+PAPER_PX = (5253, 4797)
+"""The paper's scene."""
+SIZES_PX = ((1000, 1000), (2500, 2500), PAPER_PX, (10980, 10980))
+"""Up to one tile of Sentinel-2."""
 VARIANT = "SOPTIIp"
+_TILES = re.compile(r"tiles of (\d+) px")  # as the command tells those that it tried and took
 _PRODUCT = 2048  # rows and columns of the matrices
 _PRODUCTS = 8
 
@@ -102,9 +107,9 @@ def _timed(words: Sequence[str], pixels: int, threads: int) -> dict[str, Any]:
     if process.returncode:
         raise RuntimeError(f"predict ended with {process.returncode}:\n{said[-2000:]}")
     rates.append(sgemm_rate(threads))
-    return {"pixels": pixels, "notes": [line for line in said.splitlines() if line.startswith("note")]} | _ratios(
-        pixels, seconds, used, rates, threads
-    )
+    notes = [line for line in said.splitlines() if line.startswith("note")]
+    tiles = next((match[1] for match in map(_TILES.search, notes) if match), str(TILE_PX))
+    return {"pixels": pixels, "tile_px": int(tiles), "notes": notes} | _ratios(pixels, seconds, used, rates, threads)
 
 
 def _ratios(

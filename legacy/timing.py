@@ -1,7 +1,8 @@
 """How long the original takes: ``python -m legacy.timing REQUEST.npz RESULT.npz [REQUEST2.npz RESULT2.npz ...]``.
 
-The request is one of ``legacy.record`` for a network, its manifest with ``timing``: {"repeats", "minimum_s"}. Of its
-first batch two functions are timed, written and compiled as the published program has them, nothing observed:
+The request is one of ``legacy.record`` for a network, its manifest with ``timing``: {"repeats", "minimum_s", "works"}.
+Of its first batch those functions are timed that ``works`` names, written and compiled as the published program has them,
+nothing observed:
 
 * ``forward``: the output of the batch, alone;
 * ``step``: forward, gradients and update in the one ``theano.function`` that Lasagne's users train with.
@@ -70,24 +71,30 @@ def seconds(call, repeats, minimum_s):
 def measure(request):
     """Return an OrderedDict: ``output`` of the request's first batch, its ``velocity/*`` after one step, ``seconds/*``."""
     timing, size = timing_of(request), request.training["batch_size"]
+    works = timing.pop("works")
     given = batch(request, request.given["patches/raw"], request.given["targets/raw"], slice(0, size))
     inputs, target = given["batch/selected"], given["target/normalised"]
     forward, step, velocities = functions(request)
     found = OrderedDict([("output", forward(inputs))])
-    step(inputs, target)
-    for name, velocity in zip(parameters(request), velocities):
-        found["velocity/" + name] = velocity.get_value()
-    found["seconds/forward"] = seconds(lambda: forward(inputs), **timing)
-    found["seconds/step"] = seconds(lambda: step(inputs, target), **timing)
+    if "step" in works:
+        step(inputs, target)
+        for name, velocity in zip(parameters(request), velocities):
+            found["velocity/" + name] = velocity.get_value()
+    calls = {"forward": lambda: forward(inputs), "step": lambda: step(inputs, target)}
+    for work in works:
+        found["seconds/" + work] = seconds(calls[str(work)], **timing)
     return found
 
 
 def timing_of(request):
     """Return the arguments of ``seconds``; raise BadInput where the request does not tell them."""
     told = request.manifest.get("timing")
-    if request.kind != "network" or not isinstance(told, dict) or sorted(told) != ["minimum_s", "repeats"]:
-        raise trace.BadInput("%s: kind %s, timing %r, expected a network's with repeats and minimum_s. Write the request again."
-                             % (request.path, request.kind, told))
+    if request.kind != "network" or not isinstance(told, dict) or sorted(told) != ["minimum_s", "repeats", "works"]:
+        raise trace.BadInput("%s: kind %s, timing %r, expected a network's with repeats, minimum_s and works. Write the "
+                             "request again." % (request.path, request.kind, told))
+    if not told["works"] or not set(told["works"]) <= {"forward", "step"}:
+        raise trace.BadInput("%s: works are %r, expected forward, step or both. Write the request again."
+                             % (request.path, told["works"]))
     return dict((str(name), value) for name, value in told.items())
 
 
@@ -107,8 +114,9 @@ def main(arguments):
         except trace.BadInput as error:
             print("legacy.timing: %s" % error, file=sys.stderr)
             return 2
-        print("%s: forward %.3f s, step %.3f s" % (
-            os.path.basename(source), np.median(found["seconds/forward"]), np.median(found["seconds/step"])), file=sys.stderr)
+        told = ", ".join("%s %.3f s" % (name[len("seconds/"):], np.median(value))
+                         for name, value in found.items() if name.startswith("seconds/"))
+        print("%s: %s" % (os.path.basename(source), told), file=sys.stderr)
     return 0
 
 
