@@ -31,7 +31,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Problem:
-    """What both sides compute: weights in Lasagne's orientation, a batch and a region, in the network's scaled units."""
+    """What both sides compute: weights in Lasagne's orientation, a batch, a region; in the network's scaled units."""
 
     weights: Mapping[str, np.ndarray]
     inputs: np.ndarray

@@ -1,8 +1,6 @@
 """The port's side of the race: prediction and training by every engine, with the error of each beside its speed."""
 
-import logging
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -11,15 +9,17 @@ from typing import get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.loader import noise_dataset
 from benchmarks.speed_original import Problem
 from port.bands import Band
 from port.blocks import MOST_PATCHES, BlockDataset
+from port.checkpoints import Checkpoint
 from port.engines import EngineName, Forward, forward_by
 from port.lasagne_weights import to_state
 from port.network import BORDER_PX, LAYERS, FusionCNN
+from port.onnx_export import export
 from port.prediction import TILE_PX
 from port.recipes import recipe
 from port.regions import Region
@@ -120,31 +120,21 @@ def blocks_batch(patches: int) -> WeightedBatch:
     return blocks.batch(range(max(1, patches // MOST_PATCHES**2)))
 
 
-def onnx_forward(network: nn.Module, threads: int) -> Forward:
-    """The network in ONNX Runtime on the CPU."""
+def onnx_forward(network: FusionCNN, threads: int) -> Forward:
+    """The network as the product exports it, in ONNX Runtime on the CPU."""
     import onnxruntime
 
+    checkpoint = Checkpoint(
+        variant="SOPTIIp", recipe=recipe(scaling="none"), epoch=0, weights=dict(network.named_parameters())
+    )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        _export(network, path)
+        export(path, checkpoint)
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
-
-
-def _export(network: nn.Module, path: Path) -> None:
-    """Write the network as ONNX, its batch and its sides free."""
-    sizes = ({0: "batch", 2: "row", 3: "col"},)
-    images = torch.zeros(2, len(Band), 33, 33)
-    remarks = logging.getLogger("torch.onnx._internal.exporter._registration")
-    remarks.setLevel(logging.ERROR)  # that torchvision, which nobody needs here, is not installed
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter warns of its own deprecations
-        torch.onnx.export(
-            network.eval(), (images,), path, dynamo=True, dynamic_shapes=sizes, external_data=False, verbose=False
-        )
 
 
 def errors(problem: Problem, original: Sequence[Mapping[str, np.ndarray]]) -> dict[str, dict[str, float]]:

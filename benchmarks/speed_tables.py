@@ -32,8 +32,8 @@ def speed_machine() -> str:
 def speed_of(results: Results) -> str:
     """The table of some results: ratios as median, lowest and highest over the rounds; a dash where there is none."""
     lines = [
-        "| | test region x original | of sgemm | 128 patches x original | of sgemm | training step x original | of sgemm "
-        "| step by blocks x original | error: output | gradient |",
+        "| | test region x original | of sgemm | 128 patches x original | of sgemm | training step x original "
+        "| of sgemm | step by blocks x original | error: output | gradient |",
         "|---" + "|--:" * 9 + "|",
     ]
     names = dict.fromkeys(name for found in results["seconds"].values() for name in found)
@@ -64,7 +64,8 @@ def _cells(results: Results, name: str) -> list[str]:
 def scenes_of(results: Results) -> str:
     """The table of whole scenes: time in units of the arithmetic's, by the clock and by the processor; peak memory."""
     lines = [
-        "| scene (px) | files | engine | tiles (px) | time / arithmetic | processor time / arithmetic | Mpx/s | peak memory |",
+        "| scene (px) | files | engine | tiles (px) | time / arithmetic | processor time / arithmetic | Mpx/s "
+        "| peak memory |",
         "|---|---|---|--:|--:|--:|--:|--:|",
     ]
     for row in results.get("scenes", []):
