@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks import case_study_tables, zoo_tables
+from benchmarks import case_study_tables, scale_tables, speed_tables, zoo_tables
 from benchmarks.accuracy import METRICS, ROWS
 from gate_tests.chosen import chosen
 from gate_tests.claims import claims
@@ -25,7 +25,7 @@ from port.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-DOCUMENTS = (README, ROOT / "docs" / "case-study.md")
+DOCUMENTS = (README, ROOT / "docs" / "case-study.md", ROOT / "docs" / "scale.md")
 RESULTS = Path(__file__).parent / "results"
 LEDGER = ROOT / "parity_tests" / "ledger.toml"
 MARK = re.compile(r"(<!-- table (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -166,10 +166,28 @@ def ledger() -> str:
     return "\n".join(lines)
 
 
-_MAKERS = (ablation, accuracy, changes, gate, leakage, ledger, parity, recipes)
+def batching() -> str:
+    """MAE of training by patches and by blocks, with the same batch size: mean and spread over the seeds."""
+    entries = json.loads((RESULTS / "batching.json").read_text(encoding="utf-8"))
+    lines = [
+        "| scene | variant | batch | seeds | interpolation | by patches | by blocks |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for key in dict.fromkeys((entry["scene"], entry["variant"], entry["batch_size"]) for entry in entries):
+        found = [entry for entry in entries if (entry["scene"], entry["variant"], entry["batch_size"]) == key]
+        base = statistics.mean(entry["interpolation"] for entry in found)
+        errors = [[entry["mae"] for entry in found if entry["batching"] == kind] for kind in ("patches", "blocks")]
+        cells = [f"{statistics.mean(error):.4f} ± {statistics.stdev(error):.4f}" for error in errors]
+        lines.append(f"| {' | '.join(map(str, key))} | {len(errors[1])} | {base:.4f} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+_MAKERS = (ablation, accuracy, batching, changes, gate, leakage, ledger, parity, recipes)
 TABLES: Mapping[str, Callable[[], str]] = {
     **{table.__name__: table for table in _MAKERS},
     **case_study_tables.TABLES,
+    **scale_tables.TABLES,
+    **speed_tables.TABLES,
     **zoo_tables.TABLES,
 }
 
