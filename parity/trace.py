@@ -85,7 +85,7 @@ def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
         little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
         header = "\0".join([name, little.dtype.str, ",".join(str(length) for length in array.shape), ""])
         digest.update(header.encode())
-        digest.update(np.ascontiguousarray(little).tobytes())
+        digest.update(np.ascontiguousarray(little).data)
     return digest.hexdigest()
 
 
