@@ -19,7 +19,7 @@ Number = float | int
 """An attribute, which a manifest may write either way."""
 
 BLOCK_BYTES = 1 << 20
-"""How much of an image's windows is laid out at a time: what a core's own cache holds, and its BLAS reads from there."""
+"""How much of an image's windows is laid out at a time: what a core's own cache holds, from which BLAS then reads."""
 
 
 def _channels_last(images: Images) -> np.ndarray:

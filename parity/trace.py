@@ -29,8 +29,6 @@ FORCED = "forced/"
 """Prefix of what a program computed at a stage from the other side's recorded inputs (teacher-forced)."""
 SIZE_LIMIT_BYTES = 4 << 30
 """A header that asks for more than this is refused before any memory is taken."""
-PACKING = zipfile.ZIP_DEFLATED
-"""Of traces; requests are stored as they are, the same bytes on any machine."""
 
 _PROCESS = {"id": uuid.uuid4().hex, "pid": os.getpid(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: the same request is the same bytes

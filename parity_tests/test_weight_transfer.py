@@ -23,8 +23,7 @@ def transfer(proceedings: Proceedings, tmp_path: Path) -> Transfer:
     """A function that certifies the port's transfer of a case's weights, with a mistake planted or without."""
 
     def transferred(case: Case, *, mistake: str = "") -> Certificate:
-        assert proceedings.comparisons  # so that the witness has testified
-        legacy = read_trace(proceedings.files(case).legacy)
+        legacy = read_trace(proceedings.answered(case))
         probe = Files.within(tmp_path / case.id, tmp_path / case.id / "request.npz")
         write_probe(legacy, probe)
         with planted(mistake) if mistake else nullcontext():
