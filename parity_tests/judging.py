@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from parity.certificate import Certificate, certify
 from parity.compare import Comparison, compare
 from parity.findings import Finding
 from parity.judgement import Files
 from parity.ledger import Deviation
 from parity.ledger_proof import prove_off
+from parity.probe import write_probe
 from parity.trace import read_request, read_trace
 from parity.trajectories import true_trajectory
 
@@ -37,3 +39,13 @@ def compare_files(files: Files, truth: Path, same_side: bool) -> Comparison:
 def prove_entry(entry: Deviation, legacy: Path, port: Path, truth: Path) -> list[Finding]:
     """The second proof of an entry of the ledger: the port as itself, in one thing, against the original."""
     return prove_off(entry, read_trace(legacy), read_trace(port), truth=kept_truth(truth))
+
+
+def ask_for_weights(legacy: Path, probe: Files) -> None:
+    """Write the request and the teacher that show how a port lays down the weights of a trace."""
+    write_probe(read_trace(legacy), probe)
+
+
+def certify_weights(legacy: Path, probe: Files) -> Certificate:
+    """What the port's answer shows of the weights of a trace."""
+    return certify(read_trace(legacy), probe)
