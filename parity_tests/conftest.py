@@ -135,8 +135,10 @@ def court(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             config.stash[LEDGERS][name] = ledger
     _begin(config, [item.callspec.params for item in request.session.items if hasattr(item, "callspec")])
     yield directory
-    with workshop.clock.own("processes are ended"):
-        workshop.close()
+    if not (request.session.shouldstop or request.session.shouldfail):
+        for proceedings in config.stash[PROCEEDINGS].values():
+            proceedings.settle()
+    workshop.close()
 
 
 def _begin(config: pytest.Config, asked: Sequence[Mapping[str, object]]) -> None:

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from parity.compare import Comparison
 from parity.docket import Docket
@@ -16,7 +19,7 @@ from parity.witness import Witness
 from parity_tests.data_path import PATH_CASES, TRAINED, make_path_request
 from parity_tests.judging import compare_files, keep_truth
 from parity_tests.probes import CASES, RECORDED_CASES, Case, make_request
-from parity_tests.trained_weights import trained_probes
+from parity_tests.trained_weights import trained_probe, write_scene
 from parity_tests.workshop import CORES, ONE_THREAD, Workshop
 from port.record import record
 
@@ -95,6 +98,12 @@ class Proceedings:
         """A case judged; waits for it alone."""
         return self._judged[case].result()
 
+    def settle(self) -> None:
+        """Wait for what was begun; where it came to no comparison, tests that ask for one say why."""
+        if "_judged" in self.__dict__:
+            with suppress(Exception):
+                _ = self.comparisons
+
     def answered(self, case: Case) -> Path:
         """The original's trace of a case; waits for it alone."""
         self._answered[case].result()
@@ -114,9 +123,7 @@ class Proceedings:
     def prepare_requests(self) -> None:
         """Write the requests that are not there yet."""
         missing = [case for case in self.cases if not self.files(case).request.exists()]
-        variants = sorted({case.variant for case in missing if case.probe == "trained"})
-        with self.workshop.clock.own("requests are made: weights are trained"):
-            trained = trained_probes(variants, self.directory) if variants else {}
+        trained = self._trained(sorted({case.variant for case in missing if case.probe == "trained"}))
         with self.workshop.clock.own("requests are made"):
             for case in missing:
                 path = self.files(case).request
@@ -124,6 +131,15 @@ class Proceedings:
                     make_path_request(case, path, self.directory)
                 else:
                     make_request(case, path, trained=trained.get(case.variant))
+
+    def _trained(self, variants: Sequence[str]) -> Mapping[str, Mapping[str, np.ndarray]]:
+        """The entries of the probe set `trained`, by variant."""
+        if not variants:
+            return {}
+        scene = write_scene(self.directory)
+        kind = "requests are made: the port trains weights"
+        begun = {v: self.workshop.later(self.workshop.port, kind, trained_probe, v, scene) for v in variants}
+        return {variant: future.result() for variant, future in begun.items()}
 
     def _record_legacy(self, cases: Sequence[Case]) -> None:
         with self.workshop.preparing:

@@ -23,15 +23,19 @@ EPOCHS = 8
 SEED = 2
 
 
-def trained_probes(variants: list[str], directory: Path) -> dict[str, Mapping[str, np.ndarray]]:
-    """Request entries (weight/*, patches/raw, targets/raw) by variant.
+def write_scene(directory: Path) -> Path:
+    """Write the scene that all variants are trained on, below a directory."""
+    return write_synthetic_scene(directory / "scene", size_px=SCENE_PX, seed=SEED)
+
+
+def trained_probe(variant: str, folder: Path) -> Mapping[str, np.ndarray]:
+    """Request entries (weight/*, patches/raw, targets/raw) of a variant, trained on the scene in a folder.
 
     The patches hold what the network saw, times 1000: the original divides every channel by it.
     """
-    scene = Scene.open(write_synthetic_scene(directory / "scene", size_px=SCENE_PX, seed=SEED))
+    scene = Scene.open(folder)
     with BandStack(scene) as stack:
-        seen = _patches(stack, scene)
-        return {variant: {**_weights(variant, stack, scene), **seen} for variant in variants}
+        return {**_weights(variant, stack, scene), **_patches(stack, scene)}
 
 
 def _corners(scene: Scene) -> np.ndarray:
