@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from parity.compare import Comparison
 from parity.docket import Docket
 from parity.judgement import Files
@@ -19,7 +17,7 @@ from parity.witness import Witness
 from parity_tests.data_path import PATH_CASES, TRAINED, make_path_request
 from parity_tests.judging import compare_files, keep_truth
 from parity_tests.probes import CASES, RECORDED_CASES, Case, make_request
-from parity_tests.trained_weights import trained_probe, write_scene
+from parity_tests.trained_weights import trained_probes
 from parity_tests.workshop import CORES, ONE_THREAD, Workshop
 from port.record import record
 
@@ -123,7 +121,9 @@ class Proceedings:
     def prepare_requests(self) -> None:
         """Write the requests that are not there yet."""
         missing = [case for case in self.cases if not self.files(case).request.exists()]
-        trained = self._trained(sorted({case.variant for case in missing if case.probe == "trained"}))
+        variants = sorted({case.variant for case in missing if case.probe == "trained"})
+        with self.workshop.clock.own("requests are made: the port trains weights"):
+            trained = trained_probes(variants, self.directory) if variants else {}
         with self.workshop.clock.own("requests are made"):
             for case in missing:
                 path = self.files(case).request
@@ -131,15 +131,6 @@ class Proceedings:
                     make_path_request(case, path, self.directory)
                 else:
                     make_request(case, path, trained=trained.get(case.variant))
-
-    def _trained(self, variants: Sequence[str]) -> Mapping[str, Mapping[str, np.ndarray]]:
-        """The entries of the probe set `trained`, by variant."""
-        if not variants:
-            return {}
-        scene = write_scene(self.directory)
-        kind = "requests are made: the port trains weights"
-        begun = {v: self.workshop.later(self.workshop.port, kind, trained_probe, v, scene) for v in variants}
-        return {variant: future.result() for variant, future in begun.items()}
 
     def _record_legacy(self, cases: Sequence[Case]) -> None:
         with self.workshop.preparing:

@@ -11,7 +11,7 @@ from parity import witness as witnesses
 from parity.compare import Comparison
 from parity.findings import Verdict
 from parity.judgement import Files
-from parity_tests.conftest import LIVE, WITNESSES
+from parity_tests.conftest import LIVE, WITNESSES, WORKSHOP
 from parity_tests.own_port import LENET, WRONG_PORTS, judged, make_request, wrong_copy
 
 DTYPES = ("float64", "float32")

@@ -23,19 +23,15 @@ EPOCHS = 8
 SEED = 2
 
 
-def write_scene(directory: Path) -> Path:
-    """Write the scene that all variants are trained on, below a directory."""
-    return write_synthetic_scene(directory / "scene", size_px=SCENE_PX, seed=SEED)
-
-
-def trained_probe(variant: str, folder: Path) -> Mapping[str, np.ndarray]:
-    """Request entries (weight/*, patches/raw, targets/raw) of a variant, trained on the scene in a folder.
+def trained_probes(variants: list[str], directory: Path) -> dict[str, Mapping[str, np.ndarray]]:
+    """Request entries (weight/*, patches/raw, targets/raw) by variant.
 
     The patches hold what the network saw, times 1000: the original divides every channel by it.
     """
-    scene = Scene.open(folder)
+    scene = Scene.open(write_synthetic_scene(directory / "scene", size_px=SCENE_PX, seed=SEED))
     with BandStack(scene) as stack:
-        return {**_weights(variant, stack, scene), **_patches(stack, scene)}
+        seen = _patches(stack, scene)
+        return {variant: {**_weights(variant, stack, scene), **seen} for variant in variants}
 
 
 def _corners(scene: Scene) -> np.ndarray:
