@@ -8,7 +8,6 @@ from __future__ import division, print_function
 import datetime
 import os
 import sys
-import time
 import uuid
 from collections import OrderedDict
 
@@ -104,6 +103,11 @@ def _network(request, networks):
     return networks[key]
 
 
+def used():
+    """Return how many seconds of a processor this process and those it started have used."""
+    return sum(os.times()[:4])
+
+
 def bound_memory():
     """Bound the address space to LEGACY_MEMORY_MB, where that is set and the system has such a bound."""
     megabytes = os.environ.get("LEGACY_MEMORY_MB")
@@ -114,18 +118,18 @@ def bound_memory():
 
 
 def main(arguments):
-    """Record each pair of paths, one line of progress a pair on stderr; return the exit code."""
+    """Record each pair of paths, one line of progress a pair on stderr, in a processor's seconds; return the exit code."""
     if not arguments or len(arguments) % 2:
         print("legacy.record: %d paths given, expected pairs: REQUEST.npz TRACE.npz ..." % len(arguments), file=sys.stderr)
         return 2
     bound_memory()
-    pairs, networks = list(zip(arguments[::2], arguments[1::2])), {}
+    pairs, networks, ended = list(zip(arguments[::2], arguments[1::2])), {}, 0.0
     for count, (source, destination) in enumerate(pairs, 1):
-        started = time.time()
+        started = used()
         try:
             request = read_request(source)
             network = _network(request, networks)
-            built = time.time()
+            built = used()
             stages, nodes = record(request, network)
             trace.write(destination, manifest(request, stages, nodes), stages)
         except trace.BadInput as error:
@@ -134,9 +138,9 @@ def main(arguments):
         except (IOError, OSError) as error:
             print("legacy.record: %s cannot be written: %s" % (destination, error), file=sys.stderr)
             return 2
-        print("%d/%d %s: network %.1f s, %d steps %.1f s" % (
-            count, len(pairs), os.path.basename(source), built - started,
-            len(stages["loss/curve"]), time.time() - built), file=sys.stderr)
+        steps, idle, ended = len(stages["loss/curve"]), started - ended, used()
+        print("%d/%d %s: started %.2f s, network %.2f s, %d steps %.2f s" % (
+            count, len(pairs), os.path.basename(source), idle, built - started, steps, ended - built), file=sys.stderr)
     return 0
 
 

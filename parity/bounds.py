@@ -156,10 +156,13 @@ def rounding(node: Node, values: reference.Values, dtype: np.dtype[Any]) -> Boun
 
 
 def free_running(
-    node: Node, expected: reference.Values, actual: reference.Values, errors: reference.Values, dtype: np.dtype[Any]
+    node: Node, expected: reference.Values, actual: reference.Values, errors: reference.Values, alone: Bound
 ) -> Bound:
-    """Per element, what two programs may differ by at this stage when each ran on its own results so far."""
-    return np.asarray(np.hypot(propagated(node, expected, actual, errors), rounding(node, expected, dtype)))
+    """Per element, what two programs may differ by at this stage when each ran on its own results so far.
+
+    `alone` is what computing the stage errs by on the expected inputs: `rounding` of them.
+    """
+    return np.asarray(np.hypot(propagated(node, expected, actual, errors), alone))
 
 
 def semantic(expected: np.ndarray) -> Bound:

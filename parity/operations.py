@@ -18,34 +18,39 @@ Biases = Float[np.ndarray, "out"]
 Number = float | int
 """An attribute, which a manifest may write either way."""
 
-BLOCK_BYTES = 64 << 20
-"""How much of an image's windows is laid out at a time."""
+BLOCK_BYTES = 1 << 20
+"""How much of an image's windows is laid out at a time: what a core's own cache holds, from which BLAS then reads."""
 
 
-def _windows(images: Images, height: int, width: int) -> np.ndarray:
-    """All windows of an image: (batch, channel, row, col, height, width), a view."""
-    return np.lib.stride_tricks.sliding_window_view(images, (height, width), axis=(2, 3))
+def _channels_last(images: Images) -> np.ndarray:
+    """(batch, row, col, channel): a row of a window is one run of memory."""
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
-def _blocks(windows: np.ndarray) -> Iterator[tuple[slice, slice, slice]]:
-    """Batch, channel and row of blocks that together are all windows: whole images, or rows of one image."""
-    images, channels, rows, *inner = windows.shape
-    row_bytes = channels * math.prod(inner) * windows.itemsize or 1
-    row_step = max(1, min(rows, BLOCK_BYTES // row_bytes))
-    image_step = max(1, BLOCK_BYTES // (row_bytes * rows)) if row_step == rows else 1
-    for image in range(0, images, image_step):
-        for row in range(0, rows, row_step):
-            yield slice(image, image + image_step), slice(None), slice(row, row + row_step)
+def _windows(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """All windows of images with the channels last: (batch, row, col, height, width and channel), a view."""
+    batch, rows, cols, channels = images.shape
+    flat = images.reshape(batch, rows, cols * channels)
+    return np.lib.stride_tricks.sliding_window_view(flat, (height, width * channels), axis=(1, 2))[:, :, ::channels]
 
 
-def _summed_over_windows(windows: np.ndarray, W: np.ndarray, axes: list[int]) -> np.ndarray:
-    """The products of each window with filters, summed over channel, height and width: (batch, filter, row, col)."""
-    filters = ({0, 1} - set(axes)).pop()
-    batch, _, rows, cols = windows.shape[:4]
-    out = np.empty((batch, W.shape[filters], rows, cols), np.result_type(windows, W))
+def _blocks(windows: np.ndarray) -> Iterator[tuple[int, slice]]:
+    """Image and rows of blocks that together are all windows."""
+    images, rows, *inner = windows.shape
+    step = max(1, BLOCK_BYTES // (math.prod(inner) * windows.itemsize or 1))
+    for image in range(images):
+        for row in range(0, rows, step):
+            yield image, slice(row, row + step)
+
+
+def _summed_over_windows(windows: np.ndarray, W: np.ndarray) -> np.ndarray:
+    """The products of each window with filters (height, width, channel, filter), summed: (batch, filter, row, col)."""
+    matrix = W.reshape(-1, W.shape[3])
+    out = np.empty((*windows.shape[:3], len(matrix.T)), np.result_type(windows, W))
     for block in _blocks(windows):
-        out[block] = np.moveaxis(np.tensordot(windows[block], W, axes=([1, 4, 5], axes)), 3, 1)
-    return out
+        part = windows[block]
+        out[block] = (part.reshape(-1, len(matrix)) @ matrix).reshape(*part.shape[:2], -1)
+    return out.transpose(0, 3, 1, 2)
 
 
 def convolution_valid(images: Images, W: Filters, b: Biases) -> Delta:
@@ -61,21 +66,26 @@ def convolution_valid_gradient_weights(images: Images, delta: Delta) -> Filters:
 def convolution_valid_gradient_input(W: Filters, delta: Delta) -> Images:
     """dimages[n, c, z, s] = sum over f, i, j of W[f, c, i, j] delta[n, f, z - h + 1 + i, s - w + 1 + j], 0 outside."""
     height, width = W.shape[2:]
-    padded = np.pad(delta, [(0, 0), (0, 0), (height - 1, height - 1), (width - 1, width - 1)])
-    return _summed_over_windows(_windows(padded, height, width), W, [0, 2, 3])
+    around = [(0, 0), (height - 1, height - 1), (width - 1, width - 1), (0, 0)]
+    padded = np.pad(_channels_last(delta), around)
+    return _summed_over_windows(_windows(padded, height, width), W.transpose(2, 3, 0, 1))
 
 
 def correlation_valid(images: Images, W: Filters, b: Biases) -> Delta:
     """out[n, f, y, x] = b[f] + sum over c, i, j of W[f, c, i, j] images[n, c, y + i, x + j]: nothing flipped."""
-    return np.asarray(_summed_over_windows(_windows(images, *W.shape[2:]), W, [1, 2, 3]) + b[:, None, None])
+    windows = _windows(_channels_last(images), *W.shape[2:])
+    return np.asarray(_summed_over_windows(windows, W.transpose(2, 3, 1, 0)) + b[:, None, None])
 
 
 def correlation_valid_gradient_weights(images: Images, delta: Delta) -> Filters:
     """dW[f, c, i, j] = sum over n, y, x of delta[n, f, y, x] images[n, c, y + i, x + j]."""
     height, width = (images.shape[axis] - delta.shape[axis] + 1 for axis in (2, 3))
-    windows = _windows(images, height, width)
-    parts = (np.tensordot(delta[block], windows[block], axes=([0, 2, 3], [0, 2, 3])) for block in _blocks(windows))
-    return np.asarray(sum(parts, np.zeros((), np.result_type(images, delta))))
+    windows, given = _windows(_channels_last(images), height, width), _channels_last(delta)
+    size, filters = height * width * images.shape[1], delta.shape[1]
+    summed = np.zeros((size, filters), np.result_type(images, delta))
+    for block in _blocks(windows):
+        summed += windows[block].reshape(-1, size).T @ given[block].reshape(-1, filters)
+    return summed.reshape(height, width, -1, filters).transpose(3, 2, 0, 1)
 
 
 def correlation_valid_gradient_input(W: Filters, delta: Delta) -> Images:

@@ -1,7 +1,8 @@
 """Findings about each stage of two traces: alone on inputs that both share, and free-running."""
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 import numpy as np
 
@@ -10,10 +11,12 @@ from parity.decisions import decisions
 from parity.findings import Check, Finding, Verdict, kind, measure, require_shape
 from parity.graph import Graph, Node
 from parity.properties import PROPERTIES, why_unsound
-from parity.trace import Record
+from parity.trace import FORCED, Record
 from parity.trajectories import judge_trajectory
 
 Values = reference.Values
+Rounding = Callable[[], np.ndarray]
+"""What computing a stage from the inputs that a side recorded may err by, per element."""
 
 
 def judge_stages(legacy: Record, port: Record, *, request: Record | None, truth: Values) -> Iterator[Finding]:
@@ -41,8 +44,9 @@ def judge_stages(legacy: Record, port: Record, *, request: Record | None, truth:
                 trained = True
             errors[stage] = np.zeros(expected.shape)
         else:
-            yield from _alone(node, legacy, port)
-            errors[stage] = bounds.free_running(node, legacy.arrays, port.arrays, errors, legacy.dtype)
+            rounding = cache(partial(bounds.rounding, node, legacy.arrays, legacy.dtype))  # asked for by each check
+            yield from _alone(node, legacy, port, rounding)
+            errors[stage] = bounds.free_running(node, legacy.arrays, port.arrays, errors, rounding())
             allowed = _semantic_or(errors[stage], node, expected, legacy.dtype)
             if stage in moved:
                 allowed = np.asarray(allowed + moved[stage])
@@ -103,20 +107,19 @@ def consequences(graph: Graph, legacy: Values, port: Values) -> dict[str, np.nda
     return {stage: np.nan_to_num(value, nan=0.0, posinf=0.0) for stage, value in apart.items()}
 
 
-def _alone(node: Node, legacy: Record, port: Record) -> Iterator[Finding]:
+def _alone(node: Node, legacy: Record, port: Record, rounding: Rounding) -> Iterator[Finding]:
     """One stage on inputs that are told, so that earlier stages cannot be to blame: each side's own, and the legacy's.
 
     What was forced is no part of the port's real run, and stands beside it, never in its place.
     """
-    yield _on_own_inputs(node, Check.REFERENCE, legacy)
-    yield _on_own_inputs(node, Check.OWN_INPUT, port)
-    forced = port.forced.get(node.stage)
+    yield _on_own_inputs(node, Check.REFERENCE, legacy, rounding)
+    yield _on_own_inputs(node, Check.OWN_INPUT, port, partial(bounds.rounding, node, port.arrays, port.dtype))
+    forced = port.arrays.get(FORCED + node.stage)
     if forced is not None:
-        allowed = bounds.rounding(node, legacy.arrays, legacy.dtype)
-        yield _measured(node, Check.FORCED, expected=legacy[node.stage], actual=forced, bound=allowed)
+        yield _measured(node, Check.FORCED, expected=legacy[node.stage], actual=forced, bound=rounding())
 
 
-def _on_own_inputs(node: Node, check: Check, trace: Record) -> Finding:
+def _on_own_inputs(node: Node, check: Check, trace: Record, rounding: Rounding) -> Finding:
     """What a side recorded against what the reference makes of the inputs that it recorded."""
     recorded = trace[node.stage]
     if node.operation in PROPERTIES:
@@ -126,8 +129,7 @@ def _on_own_inputs(node: Node, check: Check, trace: Record) -> Finding:
     if node.operation not in reference.EXACT:
         recorded = recorded.astype(np.float64)
     sides = (recorded, opinion) if check is Check.REFERENCE else (opinion, recorded)
-    allowed = bounds.rounding(node, trace.arrays, trace.dtype)
-    return _measured(node, check, expected=sides[0], actual=sides[1], bound=allowed)
+    return _measured(node, check, expected=sides[0], actual=sides[1], bound=rounding())
 
 
 def _property(node: Node, check: Check, trace: Record) -> Finding:

@@ -29,8 +29,6 @@ FORCED = "forced/"
 """Prefix of what a program computed at a stage from the other side's recorded inputs (teacher-forced)."""
 SIZE_LIMIT_BYTES = 4 << 30
 """A header that asks for more than this is refused before any memory is taken."""
-PACKING = zipfile.ZIP_DEFLATED
-"""Of traces; requests are stored as they are, the same bytes on any machine."""
 
 _PROCESS = {"id": uuid.uuid4().hex, "pid": os.getpid(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: the same request is the same bytes
@@ -85,7 +83,7 @@ def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
         little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
         header = "\0".join([name, little.dtype.str, ",".join(str(length) for length in array.shape), ""])
         digest.update(header.encode())
-        digest.update(np.ascontiguousarray(little).tobytes())
+        digest.update(np.ascontiguousarray(little).data)
     return digest.hexdigest()
 
 

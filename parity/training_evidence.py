@@ -65,9 +65,11 @@ class Evidence:
         found: dict[str, np.ndarray] = {}
         values, dtype = self.port.arrays, self._legacy.dtype
         for node in self._legacy.graph.ancestors(["loss", *parameters(self._legacy.graph).values()]):
-            shared = node.operation in SHARED
-            zeros = np.zeros(values[node.stage].shape) if shared else None
-            found[node.stage] = bounds.free_running(node, values, values, found, dtype) if zeros is None else zeros
+            if node.operation in SHARED:
+                found[node.stage] = np.zeros(values[node.stage].shape)
+            else:
+                alone = bounds.rounding(node, values, dtype)
+                found[node.stage] = bounds.free_running(node, values, values, found, alone)
         return found
 
     def share(self, run: Run) -> float:

@@ -1,5 +1,6 @@
 """The witness in a container: an image of Dockerfile.legacy, run without network by podman or docker."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ from parity.witness_live import ROOT, LiveWitness, cache, key
 from parity.witness_process import run
 
 ENGINES = ("podman", "docker")
-BUILD_S = 3600.0
+BUILD_S, ANSWER_S = 3600.0, 60.0
+DRIVER = "{{.Store.GraphDriverName}}"
+"""How podman keeps images, as its `info` names it."""
 SECURITY = ("no-new-privileges", "label=disable")
 """A witness gains no rights; SELinux, where it is on, lets it read what is mounted."""
 PIP_ARGUMENTS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
@@ -82,9 +85,27 @@ class ContainerWitness(LiveWitness):
             *self._user(), "--cap-drop", "all", *(part for option in SECURITY for part in ("--security-opt", option)),
             *(part for source, target in mounts.items() for part in ("-v", f"{source}:{target}")),
             *(part for name, value in settings.items() for part in ("-e", f"{name}={value}")),
-            self.image, "python", "-m", *module,
+            *self._root(), "python", "-m", *module,
         ]  # fmt: skip
         return run(command, what=what, timeout_s=timeout_s, say=self.say, stop=lambda: self._remove(container))
+
+    def _root(self) -> list[str]:
+        """What the container's files are: the image.
+
+        Podman's vfs copies all of it for each container, a gigabyte and seconds of a processor: there root is shown the
+        image itself, which nothing in the container can write. It then is told what the image says of itself.
+        """
+        if self.engine != "podman" or os.getuid() != 0 or self._asked("info", "--format", DRIVER) != "vfs":
+            return [self.image]
+        told = json.loads(self._asked("image", "inspect", "--format", "{{json .Config}}", self.image))
+        settings = [part for setting in told["Env"] for part in ("-e", setting)]
+        layer = self._asked("image", "mount", self.image)
+        return [*settings, "-w", told["WorkingDir"], "--read-only", "--rootfs", layer]
+
+    def _asked(self, *question: str) -> str:
+        """The last line that the engine answers."""
+        answer = run([self.engine, *question], what=f"{self.name}: {self.engine} {question[0]}", timeout_s=ANSWER_S)
+        return answer[-1] if answer else ""
 
     def _user(self) -> list[str]:
         """The caller's own user, to whom the mounted directories belong; all capabilities are dropped besides."""

@@ -1,6 +1,6 @@
 """Who testifies, and the closing words: the court's options, its witnesses, its summary."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +12,22 @@ from parity.docket import Docket
 from parity.errors import WitnessError
 from parity.exhibits import chosen
 from parity.findings import Verdict
+from parity.ledger import read_ledger
 from parity.report import largest_shares
 from parity.report_folder import Sides, write_court
 from parity.trace import read_request, read_trace
 from parity.witness import Witness
 from parity_tests.failures import SECONDS, failing, investigate
+from parity_tests.ledger_proceedings import LedgerProceedings
 from parity_tests.probes import DTYPES, Case
 from parity_tests.proceedings import READ_RASTERS, Proceedings, cases_for
+from parity_tests.workshop import CORES, Workshop
 
 LIVE = ("container", "interpreter", "period")
 NO_WITNESS = 3
+LEDGER = read_ledger(Path(__file__).with_name("ledger.toml"))
+EARLY = ("test_own_port.py", "test_recorded_traces.py", "test_weight_transfer.py", "test_wrong_ports.py")
+"""Files whose tests need few of the cases, or none: they go first, while the others are recorded and judged."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,17 +47,27 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenes: about whole scenes only, from GeoTIFF to GeoTIFF")
     asked = config.getoption("--witness")
     names = LIVE if asked == "all" else tuple(asked.split(","))
+    config.stash[WORKSHOP] = Workshop()
     try:
-        config.stash[WITNESSES] = [witnesses.find(name, say=config.get_terminal_writer().line) for name in names]
+        config.stash[WITNESSES] = [witnesses.find(name, say=partial(say, config)) for name in names]
     except WitnessError as error:
         pytest.exit(f"no witness: {error}", returncode=NO_WITNESS)
     config.stash[PROCEEDINGS] = {}
+    config.stash[LEDGERS] = {}
     config.stash[CLOSING] = []
 
 
 WITNESSES = pytest.StashKey[list[Witness]]()
+WORKSHOP = pytest.StashKey[Workshop]()
 PROCEEDINGS = pytest.StashKey[dict[str, Proceedings]]()
+LEDGERS = pytest.StashKey[dict[str, LedgerProceedings]]()
 CLOSING = pytest.StashKey[list[str]]()
+
+
+def say(config: pytest.Config, line: str) -> None:
+    """Show a witness's line of progress, and count the time that it tells."""
+    config.get_terminal_writer().line(line)
+    config.stash[WORKSHOP].clock.hear(line)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -102,32 +118,61 @@ def _common(first: Witness, other: Witness) -> list[Case]:
     return [case for case in cases_for(first) if case in cases_for(other)]
 
 
-@pytest.fixture(scope="session")
-def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all requests and traces of this session are."""
-    return tmp_path_factory.mktemp("court")
+@pytest.hookimpl(trylast=True)  # after the fixtures' own order
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for most goes last."""
+    items.sort(key=lambda item: item.path.name not in EARLY)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def court(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where all requests and traces of this session are; what its tests wait for is begun, in the witnesses' order."""
+    config, directory = request.config, tmp_path_factory.mktemp("court")
+    workshop, telling = config.stash[WORKSHOP], partial(tell, config)
+    for found in config.stash[WITNESSES]:
+        cases, name = cases_for(found), found.name
+        config.stash[PROCEEDINGS][name] = Proceedings(found, directory, cases, workshop, telling)
+        if name in READ_RASTERS:
+            ledger = LedgerProceedings(found, directory / "ledger", LEDGER, workshop, telling)
+            config.stash[LEDGERS][name] = ledger
+    _begin(config, [item.callspec.params for item in request.session.items if hasattr(item, "callspec")])
+    yield directory
+    if not (request.session.shouldstop or request.session.shouldfail):
+        for proceedings in config.stash[PROCEEDINGS].values():
+            proceedings.settle()
+    workshop.close()
+
+
+def _begin(config: pytest.Config, asked: Sequence[Mapping[str, object]]) -> None:
+    """Begin what tests with these parameters ask for: a witness's cases, its ledger, what two of them agree on."""
+    held, ledgers = config.stash[PROCEEDINGS], config.stash[LEDGERS]
+    for name, proceedings in held.items():
+        if any(params.get("proceedings") == name and "case" in params for params in asked):
+            proceedings.begin()
+        if any(params.get("proofs") == name for params in asked):
+            ledgers[name].begin()
+    for first, second in dict.fromkeys(params["two"] for params in asked if "two" in params):
+        held[first].agreement(held[second])
 
 
 @pytest.fixture(scope="session")
 def proceedings(request: pytest.FixtureRequest, court: Path) -> Proceedings:
-    """All cases before the witness of that name; run when first needed."""
-    return _held(request.config, request.param, court)
+    """All cases before the witness of that name."""
+    return request.config.stash[PROCEEDINGS][request.param]
 
 
 @pytest.fixture(scope="session")
 def two(request: pytest.FixtureRequest, court: Path) -> tuple[Proceedings, Proceedings]:
     """All cases before each of two witnesses."""
-    first, second = (_held(request.config, name, court) for name in request.param)
+    first, second = (request.config.stash[PROCEEDINGS][name] for name in request.param)
     return first, second
 
 
-def _held(config: pytest.Config, name: str, court: Path) -> Proceedings:
-    """The proceedings before a witness, begun only once a session."""
-    held = config.stash[PROCEEDINGS]
-    if name not in held:
-        found = next(w for w in config.stash[WITNESSES] if w.name == name)
-        held[name] = Proceedings(found, court, cases_for(found), lambda text: tell(config, text))
-    return held[name]
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Count what each file's tests compute in this process; what they wait for is counted where it is done."""
+    with item.config.stash[WORKSHOP].clock.own(f"tests: {item.path.name}"):
+        return (yield)
 
 
 def tell(config: pytest.Config, text: str) -> None:
@@ -139,11 +184,22 @@ def tell(config: pytest.Config, text: str) -> None:
 @pytest.fixture
 def comparison(proceedings: Proceedings, case: Case) -> Comparison:
     """The judged case."""
-    return proceedings.comparisons[case]
+    return proceedings.comparison(case)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was proven, by how much, and where the report is."""
+    """Say what was proven, by how much, where the report is, and where the time went."""
+    clock = config.stash[WORKSHOP].clock
+    with clock.own("the report"):
+        _report(terminalreporter, config)
+    _investigate(config)
+    terminalreporter.section("time")
+    for line in clock.lines(CORES):
+        terminalreporter.write_line(line)
+
+
+def _report(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write each witness's report, and say what comes nearest to its bound."""
     for proceedings in config.stash[PROCEEDINGS].values():
         judged = proceedings.__dict__.get("comparisons")
         if judged is None:
@@ -156,7 +212,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             for label, (name, finding) in largest_shares(docket, dtype).items():
                 terminalreporter.write_line(f"{dtype} {label}: largest share {finding.share:.3g}, {name} {finding.id}")
         config.stash[CLOSING].append(_closing(proceedings, docket, page))
-    _investigate(config)
 
 
 def _investigate(config: pytest.Config) -> None:

@@ -4,47 +4,28 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
-from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-
-from parity.compare import Comparison, compare
+from parity.compare import Comparison
 from parity.docket import Docket
-from parity.trace import Record, read_request, read_trace
-from parity.trajectories import true_trajectory
+from parity.judgement import Files
 from parity.witness import Witness
 from parity_tests.data_path import PATH_CASES, TRAINED, make_path_request
+from parity_tests.judging import compare_files, keep_truth
 from parity_tests.probes import CASES, RECORDED_CASES, Case, make_request
 from parity_tests.trained_weights import trained_probes
+from parity_tests.workshop import CORES, ONE_THREAD, Workshop
+from port.record import record
 
 Tell = Callable[[str], None]
 ROOT = Path(__file__).resolve().parent.parent
 PORT_TIMEOUT_S = 1800
 READ_RASTERS = frozenset({"container", "interpreter"})
 """The witnesses that have GDAL; Python 2.7's has none."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-@dataclass(frozen=True)
-class Files:
-    """Where a case's request and the traces of both sides are."""
-
-    request: Path
-    legacy: Path
-    port: Path
-
-    @classmethod
-    def of(cls, case: Case, directory: Path, witness: str) -> "Files":
-        """The files of a case judged by a witness, below a directory."""
-        sides = directory / witness
-        return cls(
-            directory / "requests" / f"{case.id}.npz", sides / f"{case.id}.legacy.npz", sides / f"{case.id}.port.npz"
-        )
 
 
 def run_port(arguments: Sequence[str | Path], *, module: Sequence[str] = ("port", "record")) -> None:
@@ -69,82 +50,114 @@ class Proceedings:
         witness: who testifies for the original.
         directory: where requests and traces go; requests and float64 truths are shared between witnesses.
         cases: what is probed.
+        workshop: where all of it is done.
         tell: told what is going on.
     """
 
-    def __init__(self, witness: Witness, directory: Path, cases: Sequence[Case], tell: Tell) -> None:
-        self.witness, self.directory, self.cases, self.tell = witness, directory, cases, tell
-        (directory / "requests").mkdir(parents=True, exist_ok=True)
-        (directory / witness.name).mkdir(parents=True, exist_ok=True)
-        (directory / "truths").mkdir(parents=True, exist_ok=True)
-        self._agreements: dict[str, dict[Case, Comparison]] = {}
+    def __init__(
+        self, witness: Witness, directory: Path, cases: Sequence[Case], workshop: Workshop, tell: Tell
+    ) -> None:
+        self.witness, self.directory, self.cases = witness, directory, cases
+        self.workshop, self.tell = workshop, tell
+        for folder in ("requests", "truths", witness.name):
+            (directory / folder).mkdir(parents=True, exist_ok=True)
 
     def files(self, case: Case) -> Files:
         """Where a case's files are."""
-        return Files.of(case, self.directory, self.witness.name)
+        sides = self.directory / self.witness.name
+        request = self.directory / "requests" / f"{case.id}.npz"
+        return Files(request, sides / f"{case.id}.legacy.npz", sides / f"{case.id}.port.npz")
+
+    def begin(self) -> None:
+        """Have the original run, and what follows from it, while the caller does something else."""
+        _ = self._judged
+
+    @cached_property
+    def _answered(self) -> Mapping[Case, Future[None]]:
+        """For each case when there is the original's trace."""
+        self.tell(f"{self.witness.name}: original, port and judge take {len(self.cases)} requests")
+        shares = [share for share in evenly(self.cases, by=_compiled, shares=CORES) if share]
+        begun = [(share, self.workshop.original(self._record_legacy, share)) for share in shares]
+        return {case: future for share, future in begun for case in share}
+
+    @cached_property
+    def _judged(self) -> Mapping[Case, Future[Comparison]]:
+        """For each case when it is judged; what takes longest is begun first."""
+        ordered = sorted(self.cases, key=lambda case: _seconds([case]), reverse=True)
+        _ = self._answered
+        return {case: self.workshop.later(self._judge, case) for case in ordered}
 
     @cached_property
     def comparisons(self) -> dict[Case, Comparison]:
         """Every case judged."""
-        self.tell(f"{self.witness.name}: {len(self.cases)} requests are made")
-        self.prepare_requests()
-        self.tell(f"{self.witness.name}: the original runs")
-        _side_by_side(self._record_legacy, evenly(self.cases, by=_compiled))
-        self.tell(f"{self.witness.name}: the port runs")
-        _side_by_side(self._record_port, evenly(self.cases, by=lambda case: case))
-        self.tell(f"{self.witness.name}: the judge compares")
-        return self._judge()
+        return {case: self.comparison(case) for case in self.cases}
+
+    def comparison(self, case: Case) -> Comparison:
+        """A case judged; waits for it alone."""
+        return self._judged[case].result()
+
+    def settle(self) -> None:
+        """Wait for what was begun; where it came to no comparison, tests that ask for one say why."""
+        if "_judged" in self.__dict__:
+            with suppress(Exception):
+                _ = self.comparisons
+
+    def answered(self, case: Case) -> Path:
+        """The original's trace of a case; waits for it alone."""
+        self._answered[case].result()
+        return self.files(case).legacy
+
+    def truth(self, case: Case) -> Path:
+        """The float64 steps of a case; waits for them. All dtypes and witnesses share them: they hang on the request.
+
+        They are made of float64's trace, which tells the most steps, where it is asked.
+        """
+        path = self.directory / "truths" / f"{case.id.replace(case.dtype, 'truth')}.npz"
+        alike = [other for other in self.cases if replace(other, dtype=case.dtype) == case]
+        first = next((other for other in alike if other.dtype == "float64"), case)
+        self.workshop.once(path, self._make_truth, first, path).result()
+        return path
 
     def prepare_requests(self) -> None:
         """Write the requests that are not there yet."""
         missing = [case for case in self.cases if not self.files(case).request.exists()]
         variants = sorted({case.variant for case in missing if case.probe == "trained"})
-        trained = trained_probes(variants, self.directory) if variants else {}
-        for case in missing:
-            path = self.files(case).request
-            if case.scene:
-                make_path_request(case, path, self.directory)
-            else:
-                make_request(case, path, trained=trained.get(case.variant))
+        with self.workshop.clock.own("requests are made: the port trains weights"):
+            trained = trained_probes(variants, self.directory) if variants else {}
+        with self.workshop.clock.own("requests are made"):
+            for case in missing:
+                path = self.files(case).request
+                if case.scene:
+                    make_path_request(case, path, self.directory)
+                else:
+                    make_request(case, path, trained=trained.get(case.variant))
 
     def _record_legacy(self, cases: Sequence[Case]) -> None:
+        with self.workshop.preparing:
+            self.prepare_requests()
         self.witness.record([(self.files(case).request, self.files(case).legacy) for case in cases])
 
-    def _record_port(self, cases: Sequence[Case]) -> None:
-        files = [self.files(case) for case in cases]
-        run_port([path for f in files for path in (f.request, f.port)] + [f"--teacher={f.legacy}" for f in files])
+    def _make_truth(self, case: Case, path: Path) -> None:
+        self.workshop.judge("the judge: its own steps in float64", keep_truth, self.answered(case), path)
 
-    def _judge(self) -> dict[Case, Comparison]:
-        """All comparisons of the original with the port."""
-        return self._compare({case: self.files(case) for case in self.cases}, same_side=False)
+    def _judge(self, case: Case) -> Comparison:
+        """The port's trace of a case, and its comparison with the original's."""
+        self.answered(case)
+        files = self.files(case)
+        self.workshop.port("the port: runs", record, files.request, files.port, files.legacy)
+        truth = self.truth(case)
+        return self.workshop.judge("the judge: compares", compare_files, files, truth, False)
 
-    def agreement(self, other: "Proceedings") -> dict[Case, Comparison]:
-        """All comparisons of this witness's testimony with another's."""
-        if other.witness.name not in self._agreements:
-            self.tell(f"{self.witness.name} and {other.witness.name}: the judge compares")
-            files = {
-                case: Files(self.files(case).request, self.files(case).legacy, other.files(case).legacy)
-                for case in self.cases
-                if case in other.cases
-            }
-            self._agreements[other.witness.name] = self._compare(files, same_side=True)
-        return self._agreements[other.witness.name]
+    def agreement(self, other: "Proceedings") -> Mapping[Case, Future[Comparison]]:
+        """For each case that both are asked when this witness's testimony is compared with the other's."""
+        key = (self.witness.name, other.witness.name)
+        common = [case for case in self.cases if case in other.cases]
+        return {case: self.workshop.once((*key, case), self._agree, other, case) for case in common}
 
-    def _compare(self, files: Mapping[Case, Files], *, same_side: bool) -> dict[Case, Comparison]:
-        """Judge in as many processes as the machine has cores; the dtypes of a probe share one float64 truth."""
-        groups: dict[Path, list[tuple[Case, Files]]] = {}
-        for case, found in files.items():
-            groups.setdefault(self._truth_path(case), []).append((case, found))
-        judged: dict[Case, Comparison] = {}
-        os.environ.update(ONE_THREAD)  # inherited by the pool, which has one worker a core
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-            for part in pool.map(_compare_group, groups.values(), groups, repeat(same_side)):
-                judged |= part
-        return judged
-
-    def _truth_path(self, case: Case) -> Path:
-        """Where the float64 trajectory is kept, which depends on the request alone, not on the dtype or the witness."""
-        return self.directory / "truths" / f"{case.id.replace(case.dtype, 'truth')}.npz"
+    def _agree(self, other: "Proceedings", case: Case) -> Comparison:
+        files = Files(self.files(case).request, self.answered(case), other.answered(case))
+        truth = self.truth(case)
+        return self.workshop.judge("the judge: compares witnesses", compare_files, files, truth, True)
 
     def dockets(self) -> dict[str, Docket]:
         """The probe sets of each variant and dtype together: what one cannot show another must.
@@ -158,15 +171,15 @@ class Proceedings:
         return {name: Docket(comparisons) for name, comparisons in grouped.items()}
 
 
-def evenly(cases: Sequence[Case], *, by: Callable[[Case], Hashable]) -> list[list[Case]]:
-    """Two shares of the work that take about as long; cases that are equal `by` something stay together."""
+def evenly(cases: Sequence[Case], *, by: Callable[[Case], Hashable], shares: int = 2) -> list[list[Case]]:
+    """Shares of the work that take about as long; cases that are equal `by` something stay together."""
     groups: dict[Hashable, list[Case]] = {}
     for case in cases:
         groups.setdefault(by(case), []).append(case)
-    shares: list[list[Case]] = [[], []]
+    shared: list[list[Case]] = [[] for _ in range(shares)]
     for group in sorted(groups.values(), key=_seconds, reverse=True):
-        min(shares, key=_seconds).extend(group)
-    return shares
+        min(shared, key=_seconds).extend(group)
+    return shared
 
 
 def _compiled(case: Case) -> Hashable:
@@ -178,39 +191,6 @@ def _seconds(cases: Iterable[Case]) -> float:
     """About what either side takes on one core, which only shares the work out."""
     known = {TRAINED: 20.0}
     return sum(known.get(case, 2.0 if case.scene else 5.0 if case.dtype == "float64" else 2.5) for case in cases)
-
-
-def _side_by_side(work: Callable[[Sequence[Case]], None], shares: Iterable[Sequence[Case]]) -> None:
-    """Do each share of the work in a thread that waits for a process; the first error is raised."""
-    with ThreadPoolExecutor() as pool:
-        for future in [pool.submit(work, share) for share in shares if share]:
-            future.result()
-
-
-def _compare_group(group: Sequence[tuple[Case, Files]], truth_path: Path, same_side: bool) -> dict[Case, Comparison]:
-    """Judge cases that differ in dtype only."""
-    judged = {}
-    for case, files in group:
-        legacy = read_trace(files.legacy)
-        truth = _truth(legacy, truth_path)
-        port, request = read_trace(files.port), read_request(files.request)
-        judged[case] = compare(legacy, port, request=request, truth=truth, same_side=same_side)
-    return judged
-
-
-def _truth(legacy: Record, path: Path) -> dict[str, np.ndarray]:
-    """The float64 trajectory of a trace's request, computed once and kept.
-
-    float32 records fewer steps than float64; what another dtype kept is completed.
-    """
-    wanted = {node.stage for node in legacy.graph if node.operation == "trajectory"}
-    if path.exists():
-        with np.load(path, allow_pickle=False) as kept:
-            if wanted <= set(kept.files):
-                return {stage: kept[stage] for stage in wanted}
-    truth = true_trajectory(legacy)
-    np.savez(path, **truth)
-    return truth
 
 
 def cases_for(witness: Witness) -> Sequence[Case]:

@@ -38,7 +38,7 @@ from parity_tests.probes import (
     patches,
     scaled_weights,
 )
-from parity_tests.proceedings import ONE_THREAD
+from parity_tests.workshop import ONE_THREAD
 from port.record import record
 
 Tell = Callable[[str], None]

@@ -29,14 +29,14 @@ def test_masks(comparison: Comparison) -> None:
 def test_patches(proceedings: Proceedings, case: Case, comparison: Comparison) -> None:
     """The same patches are found clear, as many as counted by hand."""
     require(comparison, *EXACT, where=of("patches/index"), stages=1)
-    index = read_trace(proceedings.files(case).legacy)["patches/index"]
+    index = read_trace(proceedings.answered(case))["patches/index"]
     assert len(index) == JOBS[case.scene].clear
 
 
 def test_split_and_order(proceedings: Proceedings, case: Case, comparison: Comparison) -> None:
     """Shuffle, split and batches pick the same patches in the same order, in the numbers asked for."""
     require(comparison, *EXACT, where=of("split/"), stages=5)
-    legacy, job = read_trace(proceedings.files(case).legacy), JOBS[case.scene]
+    legacy, job = read_trace(proceedings.answered(case)), JOBS[case.scene]
     assert (len(legacy["split/training"]), len(legacy["split/validation"])) == (job.training, job.validation)
     assert legacy["split/order"].shape == (job.epochs * (job.training // job.batch_size), job.batch_size)
 
@@ -70,7 +70,7 @@ def test_geotiff(comparison: Comparison) -> None:
 def test_original_trained(proceedings: Proceedings) -> None:
     """Recipe `original`, 20 epochs from its own start: the same loss curve to 1e-10, accuracies and raster."""
     files = proceedings.files(TRAINED)
-    proceedings.comparisons  # noqa: B018 (the files are there when it is)
+    assert proceedings.comparison(TRAINED)  # the files are there when it is
     legacy, port = read_trace(files.legacy), read_trace(files.port)
     assert legacy["loss/epochs"].shape == legacy["loss/validation"].shape == (20,)
     assert legacy["loss/epochs"][-1] < 0.9 * legacy["loss/epochs"][10]  # it has left the plateau of a constant output

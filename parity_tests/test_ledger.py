@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 
 from parity.findings import Check, Finding, Verdict
-from parity.ledger import read_ledger
-from parity_tests.conftest import WITNESSES, tell
+from parity_tests.conftest import LEDGER, LEDGERS, WITNESSES
 from parity_tests.ledger_cases import LEDGER_CASES
 from parity_tests.ledger_proceedings import LedgerProceedings
 from parity_tests.proceedings import READ_RASTERS
 from port.recipes import RECIPES
 
-LEDGER = read_ledger(Path(__file__).with_name("ledger.toml"))
 METHOD = range(1, 18)
 """The numbered facts in which a sound port must differ from the original, or goes silently wrong."""
 ENTRIES = pytest.mark.parametrize("entry", LEDGER.deviations, ids=lambda entry: entry.id)
@@ -29,11 +27,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def proofs(request: pytest.FixtureRequest, court: Path) -> LedgerProceedings:
-    """All entries before the witness of that name, recorded."""
-    witness = next(found for found in request.config.stash[WITNESSES] if found.name == request.param)
-    proceedings = LedgerProceedings(witness, court / "ledger", LEDGER, lambda text: tell(request.config, text))
-    proceedings.record()
-    return proceedings
+    """All entries before the witness of that name."""
+    return request.config.stash[LEDGERS][request.param]
 
 
 def _require(found: Sequence[Finding], least: int) -> None:

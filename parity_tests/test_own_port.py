@@ -1,18 +1,22 @@
 """Another's port is judged by one command: the example before every live witness, wrong ports of it before the best."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from parity import witness as witnesses
+from parity.compare import Comparison
 from parity.findings import Verdict
 from parity.judgement import Files
-from parity_tests.conftest import LIVE, WITNESSES
+from parity_tests.conftest import LIVE, WITNESSES, WORKSHOP
 from parity_tests.own_port import LENET, WRONG_PORTS, judged, make_request, wrong_copy
 
 DTYPES = ("float64", "float32")
 Asked = dict[str, Files]
+Judging = Callable[[Files, Path], Comparison]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -35,19 +39,25 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return files
 
 
+@pytest.fixture
+def judging(pytestconfig: pytest.Config) -> Judging:
+    """Records and judges a port in processes of their own."""
+    return partial(pytestconfig.stash[WORKSHOP].judge, "another's port: runs and is judged", judged)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_example_passes(asked: Asked, dtype: str) -> None:
+def test_example_passes(asked: Asked, dtype: str, judging: Judging) -> None:
     """Every stage, gradient and step is within its bound, and every branch is reached."""
-    comparison = judged(asked[dtype], LENET / "port.py")
+    comparison = judging(asked[dtype], LENET / "port.py")
     assert comparison.verdict is Verdict.PASS, [f.message for f in comparison.findings if f.verdict is not Verdict.PASS]
     assert comparison.tensors > 100
 
 
 @pytest.mark.parametrize("mistake", WRONG_PORTS)
-def test_wrong_port_is_caught_where_it_is_wrong(asked: Asked, mistake: str, tmp_path: Path) -> None:
+def test_wrong_port_is_caught_where_it_is_wrong(asked: Asked, mistake: str, tmp_path: Path, judging: Judging) -> None:
     """The stage that is blamed first is the one that the mistake stands at."""
     files = replace(asked["float64"], port=tmp_path / "port.npz")
-    comparison = judged(files, wrong_copy(WRONG_PORTS[mistake], tmp_path / "wrong"))
+    comparison = judging(files, wrong_copy(WRONG_PORTS[mistake], tmp_path / "wrong"))
     assert comparison.verdict is Verdict.FAIL
     assert comparison.first_bad is not None
     assert comparison.first_bad.stage == WRONG_PORTS[mistake].stage

@@ -1,19 +1,16 @@
 """Weights go over whole: every parameter once, bit for bit, and each layer lays them down as the original does."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
-from parity.certificate import Certificate, Ruling, certify
+from parity.certificate import Certificate, Ruling
 from parity.judgement import Files
-from parity.probe import write_probe
-from parity.trace import read_trace
+from parity_tests.judging import ask_for_weights, certify_weights
+from parity_tests.planting import record_planted
 from parity_tests.probes import CHANNELS, Case
 from parity_tests.proceedings import Proceedings
-from parity_tests.zoo import ZOO
-from port.record import record
 
 Transfer = Callable[..., Certificate]
 
@@ -23,20 +20,13 @@ def transfer(proceedings: Proceedings, tmp_path: Path) -> Transfer:
     """A function that certifies the port's transfer of a case's weights, with a mistake planted or without."""
 
     def transferred(case: Case, *, mistake: str = "") -> Certificate:
-        assert proceedings.comparisons  # so that the witness has testified
-        legacy = read_trace(proceedings.files(case).legacy)
+        legacy, workshop = proceedings.answered(case), proceedings.workshop
         probe = Files.within(tmp_path / case.id, tmp_path / case.id / "request.npz")
-        write_probe(legacy, probe)
-        with planted(mistake) if mistake else nullcontext():
-            record(probe.request, probe.port, probe.legacy)
-        return certify(legacy, probe)
+        workshop.judge("weights: are asked for", ask_for_weights, legacy, probe)
+        workshop.port("weights: the port takes them", record_planted, mistake, probe.request, probe.port, probe.legacy)
+        return workshop.judge("weights: are certified", certify_weights, legacy, probe)
 
     return transferred
-
-
-def planted(name: str) -> AbstractContextManager[None]:
-    """A mistake of the zoo."""
-    return next(mutation for mutation in ZOO if mutation.id == name).plant()
 
 
 def chosen(proceedings: Proceedings, *probes: str) -> list[Case]:

@@ -3,31 +3,30 @@
 `tox -e zoo` plants all known mistakes; these three show that this court, too, can tell.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from parity.compare import compare
 from parity.findings import Verdict
-from parity.trace import read_request, read_trace
+from parity_tests.judging import compare_files
 from parity_tests.mutation import Mutation
+from parity_tests.planting import mutation_of, record_planted
 from parity_tests.proceedings import Proceedings
-from parity_tests.zoo import ZOO
-from port.record import record
 
-PLANTED = {"filters-not-flipped", "conv2-filters-not-flipped", "dem-in-metres"}
+PLANTED = [mutation_of(name) for name in ("filters-not-flipped", "conv2-filters-not-flipped", "dem-in-metres")]
 
 
-@pytest.mark.parametrize("mutation", [one for one in ZOO if one.id in PLANTED], ids=lambda mutation: mutation.id)
+@pytest.mark.parametrize("mutation", PLANTED, ids=lambda mutation: mutation.id)
 def test_wrong_port_is_caught(proceedings: Proceedings, mutation: Mutation, tmp_path: Path) -> None:
     """A port with this one mistake fails, and the judge blames the right stage."""
     case = next(case for case in proceedings.cases if case.variant == "SOPTIIp" and case.probe == "scaled")
-    assert proceedings.comparisons[case].verdict is not Verdict.FAIL
+    assert proceedings.comparison(case).verdict is not Verdict.FAIL
     files = proceedings.files(case)
     trace = tmp_path / "wrong.npz"
-    with mutation.plant():
-        record(files.request, trace, files.legacy)
-    judged = compare(read_trace(files.legacy), read_trace(trace), request=read_request(files.request), truth=None)
+    workshop, truth = proceedings.workshop, proceedings.truth(case)
+    workshop.port("wrong ports: run", record_planted, mutation.id, files.request, trace, files.legacy)
+    judged = workshop.judge("wrong ports: are judged", compare_files, replace(files, port=trace), truth, False)
     assert judged.verdict is Verdict.FAIL
     assert judged.first_bad is not None
     assert judged.first_bad.stage == mutation.stage

@@ -29,9 +29,10 @@ from parity.findings import Verdict
 from parity.witness import Witness
 from parity_tests.doses import CASES, DOSES, smallest_caught
 from parity_tests.mutation import Mutation
-from parity_tests.proceedings import ONE_THREAD, READ_RASTERS
+from parity_tests.proceedings import READ_RASTERS
 from parity_tests.sound_runs import sound as sound_runs
 from parity_tests.unseen import UNSEEN
+from parity_tests.workshop import ONE_THREAD
 from parity_tests.zoo import ZOO
 from parity_tests.zoo_cases import ZOO_CASES, make_zoo_request
 from parity_tests.zoo_pairs import PAIRS, drawn

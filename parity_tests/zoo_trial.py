@@ -1,16 +1,13 @@
 """A trial: one wrong port recorded before one request, and what the judge says of it."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
-from parity import trace
 from parity.compare import Comparison, compare
 from parity.diagnosis import diagnose
 from parity.findings import Verdict
@@ -116,8 +113,7 @@ def judged(bench: Bench, case: str, name: str) -> tuple[Comparison, Record]:
     """The port, as it is just now, recorded before a case and compared; with its trace."""
     path = bench.port(name)
     try:
-        with patch.object(trace, "PACKING", zipfile.ZIP_STORED):  # it is read once: packing would take half the time
-            record(bench.request(case), path, bench.legacy(case))
+        record(bench.request(case), path, bench.legacy(case))
         port = read_trace(path)
     finally:
         path.unlink(missing_ok=True)

@@ -294,6 +294,33 @@ def test_a_container_has_no_network_and_no_capabilities(path: Path, tmp_path: Pa
     assert launched.endswith("python -m legacy.stack")
 
 
+VFS = """
+echo "$@" >> {log}
+case "$1 $2" in
+  "info --format") echo vfs ;;
+  "image mount") echo /layers/image ;;
+  "image inspect") echo '{{"Env": ["PYTHONPATH=/room"], "WorkingDir": "/room"}}' ;;
+  *) echo "{{}}" ;;
+esac
+"""
+"""A podman that keeps images as whole copies."""
+
+
+@pytest.mark.parametrize(("user", "copies"), [(0, False), (1000, True)], ids=["root", "another user"])
+def test_no_image_is_copied_for_a_container(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, copies: bool
+) -> None:
+    """Where podman would copy the image each time, root runs the image itself, unwritable; others may not mount it."""
+    log = tmp_path / "log"
+    program(path / "podman", VFS.format(log=log))
+    monkeypatch.setattr("os.getuid", lambda: user)
+    witness = ContainerWitness(engine="podman")
+    witness.prepare()
+    launched = log.read_text(encoding="utf-8").splitlines()[-1]
+    own = "-e PYTHONPATH=/room -w /room --read-only --rootfs /layers/image python -m legacy.stack"
+    assert launched.endswith(f"{witness.image} python -m legacy.stack" if copies else own)
+
+
 def test_the_probe_of_an_interpreter_runs_on_this_one() -> None:
     """The few lines every candidate is asked are sound: this interpreter answers with its version or a reason."""
     answer = subprocess.run(

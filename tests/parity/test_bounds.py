@@ -162,7 +162,8 @@ def free_running_shares(seed: int) -> dict[str, float]:
         if node.operation == "given":
             errors[stage] = np.zeros(truth[stage].shape)
             continue
-        errors[stage] = bounds.free_running(node, truth, rounded, errors, FLOAT32)
+        alone = bounds.rounding(node, truth, FLOAT32)
+        errors[stage] = bounds.free_running(node, truth, rounded, errors, alone)
         error = np.abs(rounded[stage] - truth[stage])
         shares[stage] = float(np.where(error == 0, 0, error / np.maximum(errors[stage], 1e-300)).max())
     return shares
