@@ -45,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Find the witnesses before anything is collected; without one the run ends with exit code 3."""
     config.addinivalue_line("markers", "scenes: about whole scenes only, from GeoTIFF to GeoTIFF")
+    config.addinivalue_line("markers", "first_witness: about the port's own ways, for which one witness is enough")
     asked = config.getoption("--witness")
     names = LIVE if asked == "all" else tuple(asked.split(","))
     config.stash[WORKSHOP] = Workshop()
@@ -101,6 +102,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("proceedings", "case"), pairs, indirect=["proceedings"], ids=ids, scope="session")
     elif "proceedings" in metafunc.fixturenames:
         names = [w.name for w in found if w.name in READ_RASTERS or not _of_scenes(metafunc)]
+        if metafunc.definition.get_closest_marker("first_witness") is not None:
+            names = names[:1]
         metafunc.parametrize("proceedings", names, indirect=True, scope="session")
     elif "two" in metafunc.fixturenames:
         triples = [((found[0].name, o.name), case) for o in found[1:] for case in _common(found[0], o)]

@@ -26,6 +26,7 @@ from port.regions import Region
 from port.scenes import Scene
 from port.synthetic import write_synthetic_scene
 
+pytestmark = [pytest.mark.scenes, pytest.mark.first_witness]
 SIZE_PX, SEED = (200, 240), 3
 """Of a synthetic scene, with clouds."""
 TEST_REGION = (160, 200, 0, 240)

@@ -11,10 +11,12 @@ from parity.findings import Check, Verdict
 from parity.trace import Record, read_request, read_trace
 from parity_tests import bfloat16
 from parity_tests.forward import compare_forward
+from parity_tests.judging import kept_truth
 from parity_tests.probes import RECORDED_CASES, Case
 from parity_tests.proceedings import Proceedings, run_port
 from parity_tests.requirements import of, require
 
+pytestmark = pytest.mark.first_witness
 JUDGED = (Case("SOPTIIp", "scaled", "float32"), Case("OPTI", "initial", "float64"), *RECORDED_CASES)
 LAYERS = ("conv1/", "conv2/", "conv3/", "output")
 CONVOLUTIONS = tuple(f"conv{number}/pre" for number in (1, 2, 3))
@@ -25,12 +27,11 @@ class Bench:
     """The judged cases that a witness knows: what the original says, and what the port says by an engine."""
 
     def __init__(self, proceedings: Proceedings, folder: Path) -> None:
-        assert proceedings.comparisons  # every case is recorded
         self.cases = [case for case in JUDGED if case in proceedings.cases]
         assert {case.dtype for case in self.cases} == {"float32", "float64"}
         self._files, self._folder = proceedings.files, folder
-        self.legacy = {case: read_trace(self._files(case).legacy) for case in self.cases}
-        self._truths = {case: _kept_truth(proceedings.directory, case) for case in self.cases}
+        self.legacy = {case: read_trace(proceedings.answered(case)) for case in self.cases}
+        self._truths = {case: kept_truth(proceedings.truth(case)) for case in self.cases}
 
     def recorded(self, engine: str, *dtypes: str) -> Traces:
         """What the port computes by an engine, from the command line as any user would."""
@@ -49,12 +50,6 @@ class Bench:
     def judged_forward(self, case: Case, port: Record) -> Comparison:
         """What it says up to the loss."""
         return compare_forward(self.legacy[case], port, read_request(self._files(case).request))
-
-
-def _kept_truth(directory: Path, case: Case) -> Mapping[str, np.ndarray]:
-    """The float64 steps of a case, kept when it was judged."""
-    with np.load(directory / "truths" / f"{case.id.replace(case.dtype, 'truth')}.npz", allow_pickle=False) as kept:
-        return dict(kept)
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from port.recording import given_network
 from port.requested import requested_recipe
 from port.rounding import rounding_bound
 
+pytestmark = pytest.mark.first_witness
 JUDGED = (
     Case("SOPTIIp", "scaled", "float32"),
     Case("SOPTIIp", "scaled", "float32", output="rectify"),
@@ -49,15 +50,15 @@ class Bench:
     """The judged cases that a witness knows."""
 
     def __init__(self, proceedings: Proceedings, folder: Path) -> None:
-        assert proceedings.comparisons  # every case is recorded
         self.cases = [case for case in JUDGED if case in proceedings.cases]
         assert self.cases
-        self._files, self._folder = proceedings.files, folder
+        self._answered, self._files, self._folder = proceedings.answered, proceedings.files, folder
 
     def answer(self, case: Case, alter: Callable[[onnx.ModelProto], None] = lambda model: None) -> Answer:
         """Export, alter the file if asked to, let it answer, and judge."""
         files, path = self._files(case), self._folder / f"{case.id}.npz"
-        request, legacy = read_request(files.request), read_trace(files.legacy)
+        legacy = read_trace(self._answered(case))
+        request = read_request(files.request)
         port = exported(request, self._folder / f"{case.id}.onnx")
         alter(port.model)
         with answering(port, case.variant)():

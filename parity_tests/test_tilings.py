@@ -11,12 +11,13 @@ import pytest
 from parity.compare import Comparison, compare
 from parity.findings import Verdict
 from parity.trace import read_request, read_trace
-from parity_tests.data_path import PATH_CASES, make_path_request
+from parity_tests.data_path import PATH_CASES
 from parity_tests.mutation import Plant, replaced, together, wrapped
 from parity_tests.proceedings import Proceedings
 from port import prediction, prediction_recording, watched_prediction
 from port.record import record
 
+pytestmark = [pytest.mark.scenes, pytest.mark.first_witness]
 CASE = next(case for case in PATH_CASES if (case.variant, case.dtype, case.scene) == ("SOPTIIp", "float32", "awkward"))
 WAYS: Mapping[str, tuple[int, dict[str, Any]]] = {
     "tiles-of-7-px": (7, {"workers": 1}),
@@ -58,15 +59,12 @@ def _halo_of_7() -> Plant:
 
 
 def _judged(proceedings: Proceedings, plant: Plant, folder: Path) -> Comparison:
-    """The case recorded by the port as planted, on the witness's own trace, which is made if it is not there yet."""
+    """The case recorded by the port as planted, on the witness's own trace."""
     files = proceedings.files(CASE)
-    if not files.request.exists():
-        make_path_request(CASE, files.request, proceedings.directory)
-    if not files.legacy.exists():
-        proceedings.witness.record([(files.request, files.legacy)])
+    legacy = proceedings.answered(CASE)
     with plant():
-        record(files.request, folder / "port.npz", files.legacy)
-    return compare(read_trace(files.legacy), read_trace(folder / "port.npz"), request=read_request(files.request))
+        record(files.request, folder / "port.npz", legacy)
+    return compare(read_trace(legacy), read_trace(folder / "port.npz"), request=read_request(files.request))
 
 
 def _verdicts(comparison: Comparison) -> dict[str, set[Verdict]]:
