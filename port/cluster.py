@@ -223,6 +223,6 @@ def _processes(jobs: int) -> Any:
             n_workers=jobs,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port: several commands may run side by side
             silence_logs=logging.CRITICAL,
         )
