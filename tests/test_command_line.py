@@ -1,5 +1,6 @@
 """The command line does each job, ends in a line that says what and where, and fails in one paragraph with code 2."""
 
+import json
 import re
 import subprocess
 import sys
@@ -293,3 +294,45 @@ def test_module_runs_from_a_shell(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert re.fullmatch(r"error: .*nowhere is not a folder[^\n]*\n", done.stderr)
     assert done.stdout == ""
+
+
+def test_the_fastest_engine_is_said(port: object, synthetic_folder: Path) -> None:
+    """`--engine auto` tells what an update takes by each, and the run records which was taken."""
+    words = ("--data", synthetic_folder, "--variant", "OPTI", "--epochs", 2, "--engine", "auto", "--threads", 1)
+    code, _, err = port("train", *words)
+    assert code == 0, err
+    (said,) = re.findall(r"note: engine (\S+), for an update takes by eager .* ms, channels-last .* ms", err)
+    (folder,) = Path("runs").iterdir()
+    assert json.loads((folder / "config.json").read_text())["engine"] == said
+
+
+def test_training_goes_on_from_its_state(port: object, synthetic_folder: Path) -> None:
+    """The same command again finds its training done, and another one is refused."""
+    words = ("train", "--data", synthetic_folder, "--variant", "OPTI", "--epochs", 2, "--state", "s.safetensors")
+    first, again = port(*words), port(*words)
+    assert (first[0], again[0]) == (0, 0), first[2] + again[2]
+    assert "training goes on after epoch 2 of 2 from s.safetensors" in again[2]
+    one, other = sorted(Path("runs").iterdir())
+    assert (one / "loss.csv").read_bytes() == (other / "loss.csv").read_bytes()
+    assert (one / "checkpoint.safetensors").read_bytes() == (other / "checkpoint.safetensors").read_bytes()
+    code, _, err = port(*words, "--seed", 1)
+    assert code == 2
+    assert "s.safetensors belongs to a training with seed 0, this one has 1; name another file" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--engine", "fast"), "unknown engine 'fast'; choose one of eager, channels-last"),
+        (("--engine", "bfloat16", "--precision", "float64"), "precision is float64; choose another engine"),
+        (("--batching", "tiles"), "batching is 'tiles'; choose one of patches, blocks"),
+    ],
+)
+def test_unfit_trainings_are_refused(
+    words: tuple[str, ...], message: str, port: object, synthetic_folder: Path
+) -> None:
+    """Before anything is trained."""
+    code, _, err = port("train", "--data", synthetic_folder, *words)
+    assert code == 2
+    assert message in err
+    assert not Path("runs").exists()
