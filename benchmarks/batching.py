@@ -28,19 +28,20 @@ BATCHINGS = ("patches", "blocks")
 
 @dataclass(frozen=True)
 class Row:
-    """A scene (of so many pixels a side where it is synthetic), a variant and a batch size."""
+    """A scene (of so many pixels a side where it is synthetic), a variant, a batch size, the epochs if not the recipe's."""
 
     scene: str
     variant: str
     batch_size: int
     seeds: tuple[int, ...]
     side_px: int = 0
+    epochs: int | None = None
 
 
 ROWS = (
     Row(REAL, "SOPTII", 8, (0, 1, 2, 3, 4)),
-    Row("synthetic", "SOPTIIp", 8, (0, 1, 2), 256),
-    Row("synthetic", "SOPTIIp", 128, (0, 1, 2), 512),
+    Row("synthetic", "SOPTIIp", 8, (0, 1), 256),
+    Row("synthetic", "SOPTIIp", 128, (0, 1), 512, epochs=60),
 )
 
 
@@ -52,7 +53,7 @@ def measure(row: Row, batching: str, seed: int) -> dict[str, Any]:
         data = write_synthetic_scene(folder / "scene", size_px=size, seed=seed) if row.side_px else DATA / row.scene
         settings = Settings(
             variant=row.variant,
-            recipe=recipe(batching=batching, batch_size=row.batch_size),
+            recipe=recipe(batching=batching, batch_size=row.batch_size, epochs=row.epochs),
             data=data,
             test_region=None if row.side_px else Region.parse("60:100,0:100"),
             seed=seed,

@@ -24,7 +24,7 @@ import rasterio
 from distributed import Client, LocalCluster
 
 from benchmarks.large_scenes import landscape, write_large_scene
-from port.audit import scale_remarks, variant_sources
+from port.audit import PREDICTION_SAMPLE_PX, scale_remarks, variant_sources
 from port.checkpoints import Checkpoint
 from port.cluster import Place
 from port.cluster_prediction import Order, predict_many
@@ -57,7 +57,7 @@ class After(Silent):
 @contextmanager
 def cluster(count: int) -> Iterator[tuple[Place, Client]]:
     """So many workers of one thread on this machine, and a client of the benchmark's own."""
-    own = {"n_workers": count, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    own = {"n_workers": count, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**own, silence_logs=50) as local, Client(local, set_as_default=False) as client:
         yield Place(address=local.scheduler_address), client
 
@@ -74,7 +74,8 @@ def usage() -> dict[str, float]:
 def alone(order: Order, to: Path) -> dict[str, float]:
     """Seconds that the check of the scale and the prediction take in this process, on one thread."""
     scene, given, began = Scene.open(order.data[0]), order.checkpoint, perf_counter()
-    scale_remarks(scene, variant=VARIANT, recipe=given.recipe, sources=variant_sources(VARIANT))
+    sources = variant_sources(VARIANT)
+    scale_remarks(scene, variant=VARIANT, recipe=given.recipe, sources=sources, limit_px=PREDICTION_SAMPLE_PX)
     checked = perf_counter()
     write_prediction(
         to,
