@@ -28,7 +28,7 @@ BATCHINGS = ("patches", "blocks")
 
 @dataclass(frozen=True)
 class Row:
-    """A scene (of so many pixels a side where it is synthetic), a variant, a batch size, the epochs if not the recipe's."""
+    """A scene (its side where it is synthetic), a variant, a batch size, the epochs where they are not the recipe's."""
 
     scene: str
     variant: str
