@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from port import ablation_cluster, ablation_pool, ablation_store
-from port.ablation_figure import ablation_figure
 from port.ablation_run import Measured
 from port.ablation_store import PREDICTION, Job, Outcome, code_digest, scene_digest
 from port.ablation_table import Row, table, write_tables
@@ -73,6 +72,8 @@ def ablate(
         Sar2NdviError: a variant, scene, region or recipe that cannot be used, before anything is trained; or a run that
             failed, after all others are done.
     """
+    from port.ablation_figure import ablation_figure  # as in `port.runs`: matplotlib is slow to load
+
     _check(study, jobs)
     observer = observer or Silent()
     with tempfile.TemporaryDirectory(prefix="sar2ndvi-") as scratch:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from skimage.metrics import structural_similarity
 
 from port.errors import PatchError
 
@@ -75,6 +74,8 @@ def ssim(
     Wang et al. (2004): (2 m m' + C1)(2 v + C2) / ((m^2 + m'^2 + C1)(s^2 + s'^2 + C2)) of the window's means, sample
     covariance and sample variances, C1 = (0.01 PEAK)^2, C2 = (0.03 PEAK)^2. Invalid pixels are 0 on both sides.
     """
+    from skimage.metrics import structural_similarity  # it and its scipy are slow to load; prediction needs neither
+
     if min(valid.shape) < WINDOW_PX:
         return math.nan
     total, count, half = 0.0, 0, WINDOW_PX // 2

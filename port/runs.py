@@ -18,7 +18,6 @@ from port.baselines import missing_remark
 from port.checkpoints import capture
 from port.engines import DEFAULT
 from port.evaluation import Comparison, Maps, accuracy, compare, read_maps
-from port.figures import loss_figure, map_figure
 from port.network import FusionCNN, make_network
 from port.observer import Observer, Silent
 from port.patches import clear_patches, excluding
@@ -221,6 +220,8 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 def _draw(folder: Path, losses: Sequence[EpochLosses], maps: Maps, accuracies: Comparison, observer: Observer) -> None:
     """Stage 6: loss.png and map.png."""
+    from port.figures import loss_figure, map_figure  # what only predicts need not wait for matplotlib
+
     methods = {**accuracies.baselines, "prediction": accuracies.prediction}
     shown = dict.fromkeys(("interpolation", accuracies.best, "prediction"))
     loss_figure(folder / "loss.png", losses, mae={name: methods[name].mae for name in shown})

@@ -16,8 +16,11 @@ from port.regions import Region
 from port.scenes import Scene
 from port.workers import in_order
 
-SIDES_PX = (128, 192, 256, 384, 512)
-"""Sides tried in this order: small ones spend more on their halo, large ones leave the processor's caches."""
+SIDES_PX = (128, 192, 256, 384)
+"""Sides tried in this order: small ones spend more on their halo, large ones leave the processor's caches.
+
+From 400 px on the widest layer's maps are blocks over 32 MiB, which the C library gives back and fetches anew each time.
+"""
 WORTH_PX = 2**23
 """Fewer pixels than this (8 million) are done before the trial would pay."""
 _WARM_UP_PX = (48, 64)  # of two sizes, after which a compiled network is compiled for any

@@ -16,10 +16,10 @@ INNER = Region(8, 2008, 8, 3008)
 @pytest.mark.parametrize(
     ("rates", "expected", "tried"),
     [
-        ((5, 6, 7, 8, 9), TileTiming(512, 9), 5),
-        ((5, 6, 7, 6, 9), TileTiming(256, 7), 4),
-        ((5, 4.9, 7, 6.9, 6.8), TileTiming(256, 7), 5),
-        ((5, 4, 9, 9, 9), TileTiming(128, 5), 2),
+        ((5, 6, 7, 8), TileTiming(384, 8), 4),
+        ((5, 6, 5, 9), TileTiming(192, 6), 3),
+        ((5, 4.9, 7, 6.9), TileTiming(256, 7), 4),
+        ((5, 4, 9, 9), TileTiming(128, 5), 2),
     ],
 )
 def test_fastest_is_taken(
