@@ -19,7 +19,7 @@ from port.workers import in_order
 SIDES_PX = (128, 192, 256, 384)
 """Sides tried in this order: small ones spend more on their halo, large ones leave the processor's caches.
 
-From 400 px on the widest layer's maps are blocks over 32 MiB, which the C library gives back and fetches anew each time.
+From 400 px on the widest layer's maps are blocks over 32 MiB, which the C library gives back and fetches each time.
 """
 WORTH_PX = 2**23
 """Fewer pixels than this (8 million) are done before the trial would pay."""
