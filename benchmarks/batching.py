@@ -28,20 +28,18 @@ BATCHINGS = ("patches", "blocks")
 
 @dataclass(frozen=True)
 class Row:
-    """A scene (its side where it is synthetic), a variant, a batch size, the epochs where they are not the recipe's."""
+    """A scene (its side where it is synthetic), a variant and a batch size."""
 
     scene: str
     variant: str
     batch_size: int
     seeds: tuple[int, ...]
     side_px: int = 0
-    epochs: int | None = None
 
 
 ROWS = (
     Row(REAL, "SOPTII", 8, (0, 1, 2, 3, 4)),
     Row("synthetic", "SOPTIIp", 8, (0, 1), 256),
-    Row("synthetic", "SOPTIIp", 128, (0, 1), 512, epochs=60),
 )
 
 
@@ -53,7 +51,7 @@ def measure(row: Row, batching: str, seed: int) -> dict[str, Any]:
         data = write_synthetic_scene(folder / "scene", size_px=size, seed=seed) if row.side_px else DATA / row.scene
         settings = Settings(
             variant=row.variant,
-            recipe=recipe(batching=batching, batch_size=row.batch_size, epochs=row.epochs),
+            recipe=recipe(batching=batching, batch_size=row.batch_size),
             data=data,
             test_region=None if row.side_px else Region.parse("60:100,0:100"),
             seed=seed,
