@@ -106,10 +106,14 @@ def _new_each_epoch(set_rate: Callable[..., None], optimiser: Optimizer, value: 
 
 
 def _loss_after(
-    trained: Callable[..., Iterator[tuple[float, int]]], network: nn.Module, optimiser: Optimizer, batches: Any
+    trained: Callable[..., Iterator[tuple[float, int]]],
+    network: nn.Module,
+    optimiser: Optimizer,
+    batches: Any,
+    **named: Any,
 ) -> Iterator[tuple[float, int]]:
     for inputs, targets in batches:
-        list(trained(network, optimiser, [(inputs, targets)]))
+        list(trained(network, optimiser, [(inputs, targets)], **named))
         with torch.no_grad():
             yield training.mean_absolute_error(network(inputs), targets).item(), len(inputs)
 
@@ -131,8 +135,8 @@ def _validating_all(
     return train(network, patches, held, *rest, **named)
 
 
-def _resumed(begin: Callable[..., None], self: StepRecording, *arguments: Any) -> None:
-    begin(self, *arguments)
+def _resumed(begin: Callable[..., None], self: StepRecording, *arguments: Any, **named: Any) -> None:
+    begin(self, *arguments, **named)
     self._restarts = [1]
 
 
