@@ -191,7 +191,7 @@ def _targets_from(rows_px: int, cols_px: int) -> Plant:
 
     def stored(original: Callable[..., Cut], dataset: SentinelPatchDataset, indices: Any) -> Cut:
         whole = copy.copy(dataset)
-        whole._border_px = 0
+        whole.border_px = 0
         inputs, targets = original(whole, indices)
         moved = np.roll(targets, (-rows_px, -cols_px), axis=(2, 3))
         return inputs, moved[..., BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
