@@ -44,7 +44,8 @@ class BlockDataset:
             corners[order] * self.side * recipe.stride_px + recipe.patch_origin_px
         )
         of_patch = np.argsort(order)[block.reshape(-1)]
-        self._patches = [np.flatnonzero(of_patch == number) for number in range(len(corners))]
+        ends = np.cumsum(np.bincount(of_patch, minlength=len(corners)))
+        self._patches = np.split(np.argsort(of_patch, kind="stable"), ends[:-1])
         self._places = grid % self.side
         self.symmetry = dataset.drawn(0, len(self.corners))[1]
         self._seen_by = _cover(self.side, recipe.patch_side_px, recipe.stride_px)
