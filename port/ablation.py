@@ -7,7 +7,7 @@ that was stopped goes on where it was.
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from port import ablation_cluster, ablation_pool, ablation_store
@@ -79,12 +79,14 @@ def ablate(
     with tempfile.TemporaryDirectory(prefix="sar2ndvi-") as scratch:
         planned = _planned(study, Path(scratch), observer)
         runs = made_folder(out / "runs")
-        known = {job: ablation_store.read(runs, job) for job in planned}
-        missing = [job for job, outcome in known.items() if outcome is None]
+        keys = {job: job.key for job in planned}  # two scenes of one content share their runs
+        known = {key: ablation_store.read(runs, job) for job, key in keys.items()}
+        missing = list({keys[job]: job for job in planned if known[keys[job]] is None}.values())
         if missing:
             coming = _coming(missing, study, jobs, place, Path(scratch), observer)
-            known |= {outcome.job: outcome for outcome in _gathered(coming, missing, runs, observer)}
-    rows = table([outcome for outcome in known.values() if outcome is not None])
+            known |= {keys[outcome.job]: outcome for outcome in _gathered(coming, missing, runs, observer)}
+    outcomes = ((job, known[key]) for job, key in keys.items())
+    rows = table([replace(outcome, job=job) for job, outcome in outcomes if outcome is not None])
     write_tables(out / STEM, rows)
     ablation_figure(out / f"{STEM}.png", rows)
     return Ablation(rows, done=len(missing), kept=len(planned) - len(missing))

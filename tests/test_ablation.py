@@ -115,6 +115,18 @@ def test_what_is_done_is_not_done_again(study: Study, made: tuple[Ablation, Path
         assert (out / name).read_bytes() == (made[1] / name).read_bytes()
 
 
+def test_a_scene_under_two_names_is_trained_once(
+    study: Study, made: tuple[Ablation, Path, Listener], small: Path, tmp_path: Path
+) -> None:
+    """Both stand in the table, with the same numbers; the runs are kept once."""
+    other = shutil.copytree(small, tmp_path / "other")
+    done = ablate(replace(study, data=[str(small), str(other)]), tmp_path / "out")
+    assert (done.done, done.kept) == (4, 4)
+    assert len(kept(tmp_path / "out")) == 4
+    rows = {scene: [row.values for row in done.rows if row.scene == scene] for scene in ("field", "other")}
+    assert rows["field"] == rows["other"] == [row.values for row in made[0].rows]
+
+
 def test_only_what_is_missing_is_done(study: Study, made: tuple[Ablation, Path, Listener], tmp_path: Path) -> None:
     """After a stop: the one run that is lost, and no other, is done, and it comes out the same."""
     out, listener = copied(made[1], tmp_path / "stopped"), Listener()
