@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parity_tests.mutation import Plant, replaced, together, wrapped
+from parity_tests.zoo_network import CONVOLUTIONS
 from port.network import FusionCNN
 
 Convolve = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -15,7 +16,11 @@ Convolve = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def _convolving(convolve: Convolve) -> Plant:
     """Every convolution of the network computed by a function of images, filters and biases."""
-    return wrapped(nn.Conv2d, "_conv_forward", lambda _, layer, images, weight, bias: convolve(images, weight, bias))
+
+    def forward(_: object, layer: nn.Conv2d, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return convolve(images, weight, bias)
+
+    return together(*(wrapped(kind, "_conv_forward", forward) for kind in CONVOLUTIONS))
 
 
 def _channels_last(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -99,7 +104,8 @@ EQUIVALENT: Mapping[str, Plant] = {
     "threads-4": _threads(4),
     # stage by stage where stages are recorded, as a whole in training
     "compiled": together(
-        replaced(nn.Conv2d, "_conv_forward", torch.compile), replaced(FusionCNN, "forward", torch.compile)
+        *(replaced(kind, "_conv_forward", torch.compile) for kind in CONVOLUTIONS),
+        replaced(FusionCNN, "forward", torch.compile),
     ),
     "mkldnn-off": _without_mkldnn,
     "denormals-flushed": _flushing,

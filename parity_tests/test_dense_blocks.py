@@ -4,6 +4,7 @@ The shuffle is arranged so that each of the original's batches holds whole block
 that lack some of their patches. Then both train on the same patches in the same batches.
 """
 
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from parity.compare import Comparison, compare
 from parity.findings import Check, Verdict
-from parity.trace import read_request, read_trace
+from parity.trace import Record, read_request, read_trace
 from parity.trajectories import true_trajectory
 from parity_tests.data_path import Job, make_pipeline_request
 from parity_tests.mutation import Plant, replaced
@@ -61,12 +62,20 @@ class DenseCase:
         proceedings.witness.record([(self.request, self.legacy)])
         self.truth = true_trajectory(read_trace(self.legacy))
 
-    def judged(self, name: str, **switches: str) -> Comparison:
-        """The port's answer, judged by the original's."""
-        trace = self.folder / f"{name}.port.npz"
-        record(self.request, trace, self.legacy, switches)
-        request, legacy = read_request(self.request), read_trace(self.legacy)
-        return compare(legacy, read_trace(trace), request=request, truth=self.truth)
+    def port(self, batching: str) -> Record:
+        """The port's answer."""
+        trace = self.folder / f"{batching}.port.npz"
+        record(self.request, trace, self.legacy, {"batching": batching})
+        return read_trace(trace)
+
+    @cached_property
+    def dense(self) -> Record:
+        """The port's answer by blocks."""
+        return self.port("blocks")
+
+    def judged(self, port: Record) -> Comparison:
+        """A port's answer, judged by the original's."""
+        return compare(read_trace(self.legacy), port, request=read_request(self.request), truth=self.truth)
 
 
 def clear(folder: Path) -> np.ndarray:
@@ -104,7 +113,7 @@ def test_batches_hold_incomplete_blocks_too(dense: DenseCase) -> None:
 
 def test_dense_training_is_the_originals(dense: DenseCase) -> None:
     """Batches, losses, velocities (from gradients) and weights after all steps: to 1e-12 of each tensor's maximum."""
-    found = dense.judged("dense", batching="blocks")
+    found = dense.judged(dense.dense)
     assert not [finding.message for finding in found.findings if finding.verdict is Verdict.FAIL]
     require(found, Check.FREE, where=of("split/"), stages=4)
     steps = ("step/0001/", "step/0002/")
@@ -114,10 +123,8 @@ def test_dense_training_is_the_originals(dense: DenseCase) -> None:
 
 def test_dense_training_is_no_training_by_patches(dense: DenseCase) -> None:
     """The dense port sums otherwise: were its numbers those of the patch form to the last bit, nothing was tried."""
-    dense.judged("dense", batching="blocks")
-    dense.judged("patches")
-    traces = [read_trace(dense.folder / f"{name}.port.npz") for name in ("dense", "patches")]
-    assert any((traces[0][f"trained/conv{n}/W"] != traces[1][f"trained/conv{n}/W"]).any() for n in (1, 2, 3))
+    patches = dense.port("patches")
+    assert any((dense.dense[f"trained/conv{n}/W"] != patches[f"trained/conv{n}/W"]).any() for n in (1, 2, 3))
 
 
 MISTAKES: dict[str, Plant] = {
@@ -133,11 +140,12 @@ MISTAKES: dict[str, Plant] = {
 }
 
 
+@pytest.mark.parametrize("dense", SIDES[:1], indirect=True, ids=[f"{SIDES[0]}x{SIDES[0]}"])
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_wrong_weights_are_caught(dense: DenseCase, mistake: str) -> None:
     """Each mistake that a dense pass invites fails, and the first step's loss is blamed."""
     with MISTAKES[mistake]():
-        found = dense.judged("wrong", batching="blocks")
+        found = dense.judged(dense.port("blocks"))
     assert found.verdict is Verdict.FAIL
     assert found.first_bad is not None
     assert found.first_bad.stage == "step/0001/loss"

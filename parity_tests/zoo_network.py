@@ -14,10 +14,12 @@ from parity_tests.mutation import Mutation, Plant, replaced, together, wrapped
 from parity_tests.zoo_functions import FlippedGradient, MeanBias, PassedOn, TiesAbove, as_tf32
 from port import lasagne_weights, layer_recording, training
 from port import record as recording_of
-from port.network import Rectify
+from port.network import Rectify, SingleFilter
 
 LAYERS = {"conv1": 48, "conv2": 32, "conv3": 1}
 """By its filters a layer is known."""
+CONVOLUTIONS = (nn.Conv2d, SingleFilter)
+"""The classes that compute them."""
 Turn = Callable[[np.ndarray], np.ndarray]
 Convolve = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -44,7 +46,7 @@ def convolving(wrong: Callable[[Convolve, Tensor, Tensor, Tensor], Tensor], *lay
         correlate = partial(original, self)
         return wrong(correlate, x, weight, bias) if self.out_channels in widths else correlate(x, weight, bias)
 
-    return wrapped(nn.Conv2d, "_conv_forward", forward)
+    return together(*(wrapped(kind, "_conv_forward", forward) for kind in CONVOLUTIONS))
 
 
 def rectifying(wrong: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor], *layers: str) -> Plant:

@@ -4,12 +4,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from port.bands import VARIANTS
 from port.errors import SettingError
 from port.initialisation import initialise
-from port.network import BORDER_PX, FusionCNN, Layer, Rectify, border_px, make_network
+from port.network import BORDER_PX, FusionCNN, Layer, Rectify, SingleFilter, border_px, make_network
 from port.recipes import recipe
 
 SMALL = (Layer(3, 5), Layer(2, 3), Layer(1, 3))
@@ -66,6 +67,30 @@ def test_last_stage_is_the_output(choices: dict[str, object]) -> None:
     network = started(2, **choices)
     x = torch.randn(2, 2, 13, 12, dtype=torch.float64, generator=generator(1))
     assert torch.equal(network.stages(x)["output"], network(x))
+
+
+@pytest.mark.parametrize("side", [(5, 5), (3, 4), (1, 2), (2, 1)], ids=lambda side: "x".join(map(str, side)))
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=["nchw", "nhwc"])
+def test_single_filter_is_the_plain_convolution(side: tuple[int, int], memory_format: torch.memory_format) -> None:
+    """Row by row: values, and gradients by input, filter and bias, in float64 to rounding."""
+    layer = SingleFilter(7, 1, side).double()
+    x = torch.randn(3, 7, 11, 9, dtype=torch.float64, generator=generator(2)).to(memory_format=memory_format)
+    x.requires_grad_()
+    by = [x, layer.weight, layer.bias]
+    for found, expected in zip(_with_gradients(layer(x), by), _with_gradients(conv2d(*by), by), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
+
+
+def _with_gradients(values: Tensor, by: list[Tensor]) -> list[Tensor]:
+    """Values, and the gradients of the sum of their squares."""
+    return [values, *torch.autograd.grad((values**2).sum(), by)]
+
+
+def test_single_filter_rounds_once_in_bfloat16() -> None:
+    """Its rows' sums are not rounded one by one: the result is the plain convolution's, bit for bit."""
+    layer, x = SingleFilter(32, 1, 5), torch.randn(2, 32, 9, 8, generator=generator(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer(x), conv2d(x, layer.weight, layer.bias))
 
 
 def test_linear_output_can_be_negative() -> None:

@@ -15,7 +15,7 @@ from parity_tests.zoo_network import laid_down
 from parity_tests.zoo_run import failed, main, score, table
 from parity_tests.zoo_trial import Trial
 from port import lasagne_weights, training
-from port.network import Rectify
+from port.network import Rectify, SingleFilter
 
 TRIAL = Trial(
     id="one", rows=("Z01",), title="", case="network", expected_stage="conv1/pre", known="bias-dropped", caught=True,
@@ -39,10 +39,11 @@ def test_mutations_are_told_apart() -> None:
 @pytest.mark.parametrize("mutation", ZOO, ids=lambda mutation: mutation.id)
 def test_planting_is_undone(mutation: object) -> None:
     """What stood in the product before a mistake stands there again after it, be it ended by an error."""
-    before = (vars(training).copy(), vars(lasagne_weights).copy(), dict(vars(torch.nn.Conv2d)), Rectify.forward)
+    owners = (training, lasagne_weights, torch.nn.Conv2d, SingleFilter, Rectify)
+    before = [dict(vars(owner)) for owner in owners]
     with pytest.raises(KeyError, match="sought"), mutation.plant():  # type: ignore[attr-defined]
         raise KeyError("sought")
-    assert before == (vars(training), vars(lasagne_weights), dict(vars(torch.nn.Conv2d)), Rectify.forward)
+    assert before == [dict(vars(owner)) for owner in owners]
 
 
 def test_mistake_that_cannot_be_made_any_more_is_told() -> None:
