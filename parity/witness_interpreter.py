@@ -24,6 +24,10 @@ print(sys.version.split()[0])
 """What an interpreter must show: its version, and that it can make environments and compile extensions."""
 
 
+STEERING = ("PYTHON", "THEANO", "VIRTUAL_ENV", "PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")
+"""Beginnings of the names of what would steer the other interpreter, its pip (whose versions are pinned) or Theano."""
+
+
 @dataclass
 class InterpreterWitness(LiveWitness):
     """Theano-PyMC on an interpreter of this machine.
@@ -119,7 +123,5 @@ def _candidates() -> Iterator[Path]:
 
 
 def _clean() -> dict[str, str]:
-    """Our environment without what would steer the other interpreter or its Theano."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "THEANO", "VIRTUAL_ENV"))
-    }
+    """Our environment without what is meant for our own Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(STEERING)}

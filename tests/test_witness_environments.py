@@ -321,6 +321,15 @@ def test_no_image_is_copied_for_a_container(
     assert launched.endswith(f"{witness.image} python -m legacy.stack" if copies else own)
 
 
+def test_our_own_pins_do_not_reach_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pip installs versions of another decade, for which our constraints have no room; the user's mirrors stay."""
+    monkeypatch.setenv("PIP_CONSTRAINT", "constraints.txt")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
+    monkeypatch.setenv("PYTHONPATH", "ours")
+    assert not {"PIP_CONSTRAINT", "PYTHONPATH"} & set(witness_interpreter._clean())
+    assert witness_interpreter._clean()["PIP_INDEX_URL"] == "https://index.example/simple"
+
+
 def test_the_probe_of_an_interpreter_runs_on_this_one() -> None:
     """The few lines every candidate is asked are sound: this interpreter answers with its version or a reason."""
     answer = subprocess.run(
