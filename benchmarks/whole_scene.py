@@ -74,7 +74,7 @@ def measure(
     with tempfile.TemporaryDirectory(dir=folder) as name:
         here = Path(name)
         of = landscape(here / "landscape")
-        checkpoint = _checkpoint(here / "weights.safetensors")
+        checkpoint = untrained_checkpoint(here / "weights.safetensors")
         for size in sizes:
             for compression in compressions:
                 with tempfile.TemporaryDirectory(dir=here) as scene_name:
@@ -86,7 +86,7 @@ def measure(
     return found
 
 
-def _checkpoint(path: Path) -> Path:
+def untrained_checkpoint(path: Path) -> Path:
     """Weights as they start: speed does not depend on them."""
     network = make_network(VARIANT, recipe())
     initialise(network, "pytorch", seed=0)
