@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,14 +29,16 @@ from port.cluster_prediction import Order, predict_many
 from port.engine_choice import AUTO
 from port.engine_difference import EngineDifference, engine_difference
 from port.engines import DEFAULT, ENGINES, check_engine
-from port.errors import Sar2NdviError, SettingError
+from port.errors import SettingError
 from port.evaluation import Comparison, compared, read_maps
+from port.failures import failure
 from port.files import replacing
 from port.findings import errors, told, warnings
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.prediction import TILE_PX, write_prediction
 from port.processes import joined_processes, processes_here
+from port.raster_writer import check_free
 from port.recipes import RECIPES, Recipe, recipe
 from port.regions import Region
 from port.remaining import Remaining
@@ -168,6 +171,7 @@ def predict(
     }
     side_px = None if tile_px == "auto" else _tile_side(tile_px)
     network = given.network()
+    check_free(out_file)
     _remark_scale(scene, given.variant, given.recipe, limit_px=PREDICTION_SAMPLE_PX)
     if ENGINES[asked["engine"]].multiplies_in is not None:
         _remark_difference(engine_difference(network, scene, **asked), engine)
@@ -602,14 +606,18 @@ def _plain(console: Console, text: str, style: str = "") -> None:
 
 
 def main() -> None:
-    """Run a command; an error is one red paragraph and exit code 2."""
+    """Run a command; an error is one red paragraph, after its traceback with --debug.
+
+    Exit code 2 for what the user can mend, 70 (EX_SOFTWARE) for a mistake of the program.
+    """
     try:
         app()
-    except Sar2NdviError as error:
+    except Exception as error:  # the last resort of every command
         if Failure.debug:
-            raise
-        _plain(err, f"error: {error}", style="red")
-        sys.exit(2)
+            traceback.print_exc()
+        text, code = failure(error)
+        _plain(err, f"error: {text}", style="red")
+        sys.exit(code)
 
 
 if __name__ == "__main__":

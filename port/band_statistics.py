@@ -171,7 +171,7 @@ class _Tally:
 def _missing(scene: Scene, source: Source, strip: Region) -> Bool[np.ndarray, "row col"]:
     """Where a file holds its declared no-data value."""
     raster = scene.rasters[source]
-    return np.zeros(strip.shape, dtype=bool) if raster.nodata is None else raster.is_nodata(raster.read(strip))
+    return raster.missing(strip) if raster.declares_missing else np.zeros(strip.shape, dtype=bool)
 
 
 def _ratio_db(tallies: Mapping[Source, _Tally], date: int) -> float:

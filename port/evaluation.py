@@ -89,7 +89,7 @@ def read_maps(
     covers, and not at all where it covers every valid pixel.
 
     Raises:
-        SceneError: the estimate lies on another grid than the scene, or cannot be read.
+        SceneError: the estimate lies on another grid than the scene, cannot be read, or holds infinite numbers.
         RegionError: the region leaves the estimate.
     """
     named = None if region is None else scene.grid.of_region(region)
@@ -98,7 +98,7 @@ def read_maps(
     region = covered if region is None else region.intersection(covered)
     bands = (Band.NDVI_BEFORE, Band.NDVI_AFTER)
     before, after = normalise(scene.channels(region, bands), bands, scaling)
-    estimated = raster.read(region.relative_to(covered)).astype(np.float32)
+    estimated = _estimated(raster, region.relative_to(covered))
     return Maps(
         region=region,
         before=before,
@@ -109,6 +109,26 @@ def read_maps(
         valid=comparable(region, scene, estimated),
         changes=scene.changes(region),
     )
+
+
+def _estimated(raster: Raster, region: Region) -> Float32[np.ndarray, "row col"]:
+    """A region of a prediction, NaN where the file says that nothing was estimated.
+
+    Raises:
+        SceneError: it cannot be read, or holds infinite numbers.
+    """
+    stored = raster.read(region)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and an error below
+        estimated = np.where(raster.missing(region, stored), np.float32(np.nan), stored.astype(np.float32))
+    endless = np.argwhere(np.isinf(estimated))
+    if len(endless):
+        row, col = endless[0]
+        raise SceneError(
+            f"{raster.path} has {len(endless)} infinite or too large pixels, expected NDVI, or NaN where nothing is "
+            f"estimated; the first is {stored[row, col]} at row {row + region.row_start}, column "
+            f"{col + region.col_start}; declare that value as the file's no-data value, or predict again"
+        )
+    return np.asarray(estimated)
 
 
 def comparable(region: Region, scene: Scene, estimate: Float32[np.ndarray, "row col"]) -> Bool[np.ndarray, "row col"]:

@@ -1,5 +1,6 @@
 """The layout of a scene's folder is the original's: `00k_VH<suffix>.tif` and its like for date k, `DEM<suffix>.tif`."""
 
+import os
 import re
 from pathlib import Path
 
@@ -13,6 +14,8 @@ TRIPLE = (0, 1, 2)
 """Offsets of t-1, t, t+1 from the first date."""
 ALL_SOURCES = (*(Source(kind, offset) for offset in TRIPLE for kind in _DATED_KINDS), Source("DEM", None))
 """The 13 files of a triple."""
+SMALLEST_PX = 17
+"""The network's own window: a smaller scene has no pixel that can be predicted."""
 
 
 def file_name(source: Source, first_date: int, suffix: str) -> str:
@@ -44,18 +47,30 @@ def dates_in(folder: Path) -> str:
     return ", ".join(sorted({match["date"] for match in _names(folder) if match["date"]})) or "none"
 
 
+def names_in(folder: Path) -> frozenset[str]:
+    """All names in a folder, whatever they stand for.
+
+    Raises:
+        SceneError: the folder does not exist or cannot be listed.
+    """
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError as error:
+        what = f"cannot be listed ({error.strerror}); make it readable, or give another"
+        if isinstance(error, FileNotFoundError):
+            what = "is not a folder; give the"
+        elif isinstance(error, NotADirectoryError):
+            what = "is a file, not a folder; give the"
+        raise SceneError(f"{folder} {what} folder that holds the scene's GeoTIFFs") from error
+
+
 def _names(folder: Path) -> list[re.Match[str]]:
     """The names in the folder that follow the layout.
 
     Raises:
         SceneError: the folder does not exist, cannot be listed, or holds no such name.
     """
-    if not folder.is_dir():
-        raise SceneError(f"{folder} is not a folder; give the folder that holds the scene's GeoTIFFs")
-    try:
-        names = sorted(path.name for path in folder.iterdir())
-    except OSError as error:
-        raise SceneError(f"{folder} cannot be listed: {error}; make it readable") from error
+    names = sorted(names_in(folder))
     matches = [match for name in names if (match := _NAME.fullmatch(name))]
     if not matches:
         raise SceneError(

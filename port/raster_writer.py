@@ -1,5 +1,6 @@
 """The raster writer puts tiles into a float32 GeoTIFF that appears whole or not at all."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -48,8 +49,7 @@ class RasterWriter:
         self._written = 0
 
     def __enter__(self) -> "RasterWriter":
-        if self.path.exists():
-            raise OutputError(f"{self.path} exists already; give another name or remove it first")
+        check_free(self.path)
         with ExitStack() as stack:
             self._beside = stack.enter_context(replacing(self.path))
             stack.enter_context(ungeoreferenced())
@@ -120,6 +120,27 @@ class RasterWriter:
         if min(rows, cols) >= _TILE_PX:
             profile |= {"tiled": True, "blockxsize": _TILE_PX, "blockysize": _TILE_PX}
         return profile
+
+
+def check_free(path: Path) -> None:
+    """See that a new file may be written at a path: before anything is computed for it.
+
+    Raises:
+        OutputError: something is there already, or its folder is none or may not be written to.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder, expected the name of a file to write; give one in it")
+    if os.path.lexists(path):
+        raise OutputError(f"{path} exists already; give another name or remove it first")
+    folder = path.parent
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise OutputError(f"cannot write {path}: {folder} {what}; give a path in an existing folder you may write to")
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise OutputError(
+            f"cannot write {path}: this user may not write to {folder}; give a path in an existing folder you may "
+            f"write to"
+        )
 
 
 def _sum_of_bits(pixels: Float32[np.ndarray, "row col"]) -> int:
