@@ -31,14 +31,14 @@ from port.engine_difference import EngineDifference, engine_difference
 from port.engines import DEFAULT, ENGINES, check_engine
 from port.errors import SettingError
 from port.evaluation import Comparison, compared, read_maps
-from port.failures import failure
+from port.failures import failure, quiet_gdal
 from port.files import replacing
 from port.findings import errors, told, warnings
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
+from port.outputs import check_free, check_place
 from port.prediction import TILE_PX, write_prediction
 from port.processes import joined_processes, processes_here
-from port.raster_writer import check_free
 from port.recipes import RECIPES, Recipe, recipe
 from port.regions import Region
 from port.remaining import Remaining
@@ -270,6 +270,8 @@ def audit(
     """Say of each channel whether its scale is sound, and what influence it has; exit code 1 on a sure error."""
     _use_threads(threads)
     given = None
+    if json_file is not None:
+        check_place(json_file)
     if checkpoint is not None:
         given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
     chosen = given.recipe if given else recipe(recipe_name or "corrected", **switches)
@@ -611,7 +613,8 @@ def main() -> None:
     Exit code 2 for what the user can mend, 70 (EX_SOFTWARE) for a mistake of the program.
     """
     try:
-        app()
+        with quiet_gdal():
+            app()
     except Exception as error:  # the last resort of every command
         if Failure.debug:
             traceback.print_exc()

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, UInt8
 from port.bands import Band
 from port.baselines import Baseline, baselines
 from port.crops import Change
-from port.errors import SceneError
+from port.errors import PatchError, RegionError, SceneError
 from port.metrics import Metrics, metrics
 from port.network import BORDER_PX
 from port.normalisation import normalise, normalise_target
@@ -90,12 +90,12 @@ def read_maps(
 
     Raises:
         SceneError: the estimate lies on another grid than the scene, cannot be read, or holds infinite numbers.
-        RegionError: the region leaves the estimate.
+        RegionError: the region leaves the scene, or the estimate covers none of it.
     """
     named = None if region is None else scene.grid.of_region(region)
-    raster = Raster.open(estimate, bare=named)
+    raster = Raster.open(estimate, bare=named, unplaced=", or name with --region where a bare prediction lies")
     covered = _place(raster, scene)
-    region = covered if region is None else region.intersection(covered)
+    region = covered if region is None else _covered(region, covered, raster, scene)
     bands = (Band.NDVI_BEFORE, Band.NDVI_AFTER)
     before, after = normalise(scene.channels(region, bands), bands, scaling)
     estimated = _estimated(raster, region.relative_to(covered))
@@ -109,6 +109,21 @@ def read_maps(
         valid=comparable(region, scene, estimated),
         changes=scene.changes(region),
     )
+
+
+def _covered(region: Region, covered: Region, raster: Raster, scene: Scene) -> Region:
+    """The part of a region of the scene that a prediction covers.
+
+    Raises:
+        RegionError: the region leaves the scene, or the prediction covers none of it.
+    """
+    region.within(scene.shape)
+    try:
+        return region.intersection(covered)
+    except RegionError as error:
+        raise RegionError(
+            f"{raster.path} covers {covered} of the scene, no pixel of region {region}; choose a region it covers"
+        ) from error
 
 
 def _estimated(raster: Raster, region: Region) -> Float32[np.ndarray, "row col"]:
@@ -145,6 +160,13 @@ def accuracy(maps: Maps, estimate: Float32[np.ndarray, "row col"]) -> dict[str, 
     Raises:
         PatchError: no pixel is valid.
     """
+    if not maps.valid.any():
+        empty = np.count_nonzero(np.isnan(maps.estimate))
+        raise PatchError(
+            f"none of {maps.valid.size} pixels in {maps.region} is valid, so nothing can be compared: {empty} are not "
+            f"estimated, the others masked at one of the dates or less than {BORDER_PX} px from the scene's edge; "
+            f"choose a region with unmasked pixels"
+        )
     groups = {"all": maps.valid}
     if maps.changes is not None:
         groups |= {name: maps.valid & np.isin(maps.changes, codes) for name, codes in _GROUPS.items()}

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from port.errors import SceneError
+from port.tiff_extent import extent
 
 _BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """Of a TIFF and a BigTIFF, in either order of bytes."""
@@ -25,10 +26,10 @@ _MOST_PACKED = 2**17
 
 
 def check_file(path: Path) -> None:
-    """See that there is a file that this user may read and that begins as a TIFF does.
+    """See that there is a whole file that this user may read and that begins as a TIFF does.
 
     Raises:
-        SceneError: nothing, no file, one that may not be read, an empty one, or one of another kind.
+        SceneError: nothing, no file, one that may not be read, an empty one, one of another kind, or one cut off.
     """
     try:
         mode, size = path.stat().st_mode, path.stat().st_size
@@ -49,6 +50,8 @@ def check_file(path: Path) -> None:
             path, f"{what} (its first bytes are {beginning[:4].hex(' ')}, expected 49 49 2a 00 or 4d 4d 00 2a)",
             "store it as a GeoTIFF, for instance with gdal_translate, or copy it again",
         )  # fmt: skip
+    if (needed := extent(path)) > size:
+        raise unreadable(path, f"it is cut off: its header points to byte {needed} of {size}", "copy it again")
 
 
 def check_size(path: Path, shape: tuple[int, int], pixel_bytes: int) -> None:
@@ -61,7 +64,7 @@ def check_size(path: Path, shape: tuple[int, int], pixel_bytes: int) -> None:
     if declared > _MOST_PACKED * found:
         raise unreadable(
             path,
-            f"its header declares {shape[0]} rows x {shape[1]} columns ({declared} bytes), but the file has {found} bytes",
+            f"its header declares {shape[0]} rows x {shape[1]} columns ({declared} bytes), but the file has {found}",
             "its header is damaged or its pixels were never written; copy it again",
         )
 
@@ -87,7 +90,10 @@ def _refused(path: Path, error: OSError) -> tuple[str, str]:
     if error.errno == errno.ELOOP:
         return "it is a link that leads in a circle", "replace it with the file"
     if error.errno == errno.ENOENT and path.is_symlink():
-        return f"it is a link to {os.readlink(path)}, which does not exist", "mend the link, or replace it with the file"
+        return (
+            f"it is a link to {os.readlink(path)}, which does not exist",
+            "mend the link, or replace it with the file",
+        )
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return "it does not exist", "give a file that does"
     if error.errno in (errno.EACCES, errno.EPERM):

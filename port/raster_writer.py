@@ -1,6 +1,5 @@
 """The raster writer puts tiles into a float32 GeoTIFF that appears whole or not at all."""
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +11,7 @@ from jaxtyping import Float, Float32
 
 from port.errors import OutputError
 from port.files import replacing
+from port.outputs import check_free
 from port.rasters import Grid, ungeoreferenced, window
 from port.recipes import Georeference
 from port.regions import Region
@@ -120,27 +120,6 @@ class RasterWriter:
         if min(rows, cols) >= _TILE_PX:
             profile |= {"tiled": True, "blockxsize": _TILE_PX, "blockysize": _TILE_PX}
         return profile
-
-
-def check_free(path: Path) -> None:
-    """See that a new file may be written at a path: before anything is computed for it.
-
-    Raises:
-        OutputError: something is there already, or its folder is none or may not be written to.
-    """
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder, expected the name of a file to write; give one in it")
-    if os.path.lexists(path):
-        raise OutputError(f"{path} exists already; give another name or remove it first")
-    folder = path.parent
-    if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "does not exist"
-        raise OutputError(f"cannot write {path}: {folder} {what}; give a path in an existing folder you may write to")
-    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise OutputError(
-            f"cannot write {path}: this user may not write to {folder}; give a path in an existing folder you may "
-            f"write to"
-        )
 
 
 def _sum_of_bits(pixels: Float32[np.ndarray, "row col"]) -> int:

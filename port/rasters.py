@@ -10,8 +10,8 @@ from threading import Lock
 import numpy as np
 import rasterio
 from jaxtyping import Bool, Shaped
-from rasterio.crs import CRS
 from rasterio._err import CPLE_BaseError  # what rasterio passes on as it is where it did not expect GDAL to fail
+from rasterio.crs import CRS
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -68,12 +68,13 @@ class Raster:
     masked: bool
 
     @classmethod
-    def open(cls, path: Path, *, bare: Grid | None = None) -> "Raster":
+    def open(cls, path: Path, *, bare: Grid | None = None, unplaced: str = "") -> "Raster":
         """The raster's header; no pixel is read.
 
         Args:
             path: the file.
             bare: where the pixels lie if the file does not say so itself; None if it must.
+            unplaced: what else can be done about a file that does not say so, for the error.
 
         Raises:
             SceneError: missing, unreadable, not one real-valued band, without georeference, or a bare file of another
@@ -99,8 +100,7 @@ class Raster:
         if not referenced:
             raise SceneError(
                 f"{path} has no georeference (CRS {crs}, transform {tuple(transform)[:6]}), expected both a "
-                "CRS and a transform; set them, for instance with gdal_translate -a_srs and -a_ullr, or name with "
-                "--region where a bare prediction lies"
+                f"CRS and a transform; set them, for instance with gdal_translate -a_srs and -a_ullr{unplaced}"
             )
         return cls(path, Grid(shape, crs, transform), dtypes[0], nodata, tags, masked)
 
@@ -127,7 +127,8 @@ class Raster:
         Raises:
             RegionError, SceneError: see `read`.
         """
-        return self.is_nodata(self.read(region) if pixels is None else pixels) | self.hidden(region)
+        missing: np.ndarray = self.is_nodata(self.read(region) if pixels is None else pixels) | self.hidden(region)
+        return missing
 
     def hidden(self, region: Region) -> Bool[np.ndarray, "row col"]:
         """Where the file's own mask, if it has one, hides a region.
@@ -221,4 +222,3 @@ def window(region: Region) -> Window:
     """The region in rasterio's terms."""
     rows, cols = region.shape
     return Window(region.col_start, region.row_start, cols, rows)
-

@@ -25,7 +25,8 @@ class Scene:
 
     Nodata "masked": pixels that hold their file's declared no-data value, or that its own mask hides, read as 0 and are
     invalid in the mask of their date (of all three dates for the DEM). "ignored": they read as stored, and MASK alone
-    tells what is invalid. NaN and infinities that remain are an error. `dates` are the NDVI files' DATE tags, None where a file has none.
+    tells what is invalid. NaN and infinities that remain are an error. `dates` are the NDVI files' DATE tags, None
+    where a file has none.
     """
 
     directory: Path
@@ -50,9 +51,13 @@ class Scene:
         present = names_in(folder)
         missing = [path.name for path in paths.values() if path.name not in present]
         if missing:
+            ours = {name.lower() for name in missing}
+            alike = sorted(name for name in present if name.lower().replace(".tiff", ".tif") in ours)
             raise SceneError(
                 f"{folder} lacks {', '.join(missing)}: {len(missing)} of the 13 files of dates {first_date} to "
-                f"{first_date + 2}; add them, or choose another --first-date (dates present: {dates_in(folder)})"
+                f"{first_date + 2}; add them"
+                + (f" (there is {', '.join(alike)}: rename)" if alike else "")
+                + f", or choose another --first-date (dates present: {dates_in(folder)})"
             )
         rasters = {source: Raster.open(path) for source, path in paths.items()}
         grid = _common_grid(rasters)
@@ -102,7 +107,7 @@ class Scene:
         if not finite.all():
             bad = np.argwhere(~finite)
             row, col = bad[0]
-            kind = "too large" if np.isfinite(stored[row, col]) else "NaN or infinite"
+            kind = "too large" if np.isfinite(stored[row, col]) else "NaN or infinite"  # for float32, or at all
             raise SceneError(
                 f"{raster.path} has {len(bad)} {kind} pixels in {region}, expected none; the first is "
                 f"{stored[row, col]} at row {row + region.row_start}, column {col + region.col_start}; fill them, or "

@@ -291,10 +291,18 @@ def test_debug_shows_the_traceback(port: object) -> None:
 @pytest.mark.parametrize(
     ("raised", "code", "message"),
     [
-        (KeyError("blue"), 70, r"this is a mistake of the program, not yours: KeyError: 'blue' \(port/__main__\.py, line"),
+        (
+            KeyError("blue"),
+            70,
+            r"this is a mistake of the program, not yours: KeyError: 'blue' \(port/__main__\.py, line",
+        ),
         (ValueError(), 70, r"ValueError: no words \(port/.*\); please report it with what .* --debug\n$"),
         (RuntimeError("two\n lines"), 70, r"RuntimeError: two lines \(port/"),
-        (MemoryError("no 9 GiB"), 2, r"^error: the memory does not suffice \(no 9 GiB\); give a smaller scene or region"),
+        (
+            MemoryError("no 9 GiB"),
+            2,
+            r"^error: the memory does not suffice \(no 9 GiB\); give a smaller scene or region",
+        ),
     ],
     ids=["KeyError", "ValueError", "RuntimeError", "MemoryError"],
 )
