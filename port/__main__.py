@@ -614,7 +614,7 @@ def main() -> None:
     """
     try:
         with quiet_gdal():
-            app()
+            typer.main.get_command(app)()  # calling app itself would take Python's hook for errors from quiet_gdal
     except Exception as error:  # the last resort of every command
         if Failure.debug:
             traceback.print_exc()

@@ -51,7 +51,7 @@ def check_file(path: Path) -> None:
             "store it as a GeoTIFF, for instance with gdal_translate, or copy it again",
         )  # fmt: skip
     if (needed := extent(path)) > size:
-        raise unreadable(path, f"it is cut off: its header points to byte {needed} of {size}", "copy it again")
+        raise unreadable(path, f"it is cut off: its header tells of {needed} bytes, it has {size}", "copy it again")
 
 
 def check_size(path: Path, shape: tuple[int, int], pixel_bytes: int) -> None:

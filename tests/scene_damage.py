@@ -101,6 +101,11 @@ def as_dtype(dtype: str) -> Pixels:
     return lambda stored: stored.astype(dtype)
 
 
+def as_cloud_of_nan(stored: np.ndarray) -> np.ndarray:
+    """A mask that is NaN where it was not 0."""
+    return np.where(stored == 0, 0, np.nan).astype("float32")
+
+
 def cut_out(rows: int, cols: int) -> Pixels:
     """The upper left corner only."""
     return lambda stored: stored[:rows, :cols].copy()
