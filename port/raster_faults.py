@@ -31,6 +31,8 @@ def check_file(path: Path) -> None:
     Raises:
         SceneError: nothing, no file, one that may not be read, an empty one, one of another kind, or one cut off.
     """
+    if not is_text(path):
+        raise unreadable(Path(ascii(str(path))), "its name is no UTF-8", "rename it")
     try:
         mode, size = path.stat().st_mode, path.stat().st_size
         if stat.S_ISDIR(mode):
@@ -52,6 +54,15 @@ def check_file(path: Path) -> None:
         )  # fmt: skip
     if (needed := extent(path)) > size:
         raise unreadable(path, f"it is cut off: its header tells of {needed} bytes, it has {size}", "copy it again")
+
+
+def is_text(path: Path) -> bool:
+    """Whether a path can be told to GDAL, which takes names as UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_size(path: Path, shape: tuple[int, int], pixel_bytes: int) -> None:

@@ -56,7 +56,8 @@ def write_synthetic_scene(
         _write(partial, size_px, seed, looks)
         partial.replace(folder)
     except (OSError, RasterioError) as error:
-        raise OutputError(f"{folder} cannot be written: {error}; choose a folder that is writable") from error
+        what = getattr(error, "strerror", None) or "the disk is full, or took no more"
+        raise OutputError(f"{folder} cannot be written: {what}; choose a folder that is writable") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder

@@ -171,6 +171,12 @@ CASES: Mapping[str, tuple[Case, ...]] = {
             "or those of its folder",
             unprivileged=True,
         ),
+        Case(
+            "a folder whose name is no UTF-8",
+            moved("scene", "sc\udce8ne"),
+            PREDICT.replace("--data scene", "--data sc\udce8ne"),
+            "'sc\\udce8ne/001_VH.tif' cannot be read as a GeoTIFF: its name is no UTF-8; rename it",
+        ),
     ),
     "Files that are damaged or of another kind": (
         Case(
@@ -814,6 +820,26 @@ CASES: Mapping[str, tuple[Case, ...]] = {
             "cannot write locked/ndvi.tif: this user may not write to locked; give a path in an existing folder "
             "you may write to",
             unprivileged=True,
+        ),
+        Case(
+            "output in a folder whose entries may not be looked at",
+            each(made_folder("locked"), permitted("locked", 0o644)),
+            PREDICT.replace("ndvi.tif", "locked/ndvi.tif"),
+            "cannot write locked/ndvi.tif: this user may not write to locked; give a path in an existing folder you "
+            "may write to",
+            unprivileged=True,
+        ),
+        Case(
+            "a longer name than the disk allows",
+            nothing,
+            PREDICT.replace("ndvi.tif", f"{'n' * 250}.tif"),
+            f"cannot write {'n' * 250}.tif: its name is longer than 239 bytes; give a shorter one",
+        ),
+        Case(
+            "a name for the output that is no UTF-8",
+            nothing,
+            PREDICT.replace("ndvi.tif", "\udce9t\udce9.tif"),
+            "cannot write '\\udce9t\\udce9.tif': the name is no UTF-8; give another",
         ),
         Case(
             "runs in a file",
