@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from port.bands import Band
+from port.bands import TARGET_SOURCE, Band
 from port.baselines import Baseline, baselines
 from port.crops import Change
 from port.errors import PatchError, RegionError, SceneError
@@ -95,6 +95,8 @@ def read_maps(
     named = None if region is None else scene.grid.of_region(region)
     raster = Raster.open(estimate, bare=named, unplaced=", or name with --region where a bare prediction lies")
     covered = _place(raster, scene)
+    for each in (raster, scene.rasters[TARGET_SOURCE]):
+        each.check_blocks()
     region = covered if region is None else _covered(region, covered, raster, scene)
     bands = (Band.NDVI_BEFORE, Band.NDVI_AFTER)
     before, after = normalise(scene.channels(region, bands), bands, scaling)

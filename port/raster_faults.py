@@ -3,10 +3,12 @@
 import errno
 import os
 import stat
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from port.errors import SceneError
-from port.tiff_extent import extent
+from port.tiff_header import images
 
 _BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """Of a TIFF and a BigTIFF, in either order of bytes."""
@@ -23,6 +25,7 @@ _OTHERS = {
 }
 _MOST_PACKED = 2**17
 """Pixels' bytes for each byte of a file: deflate reaches 1032, ZSTD 32768, blocks never written 16384."""
+_UNPACKED_BYTES = 2**22  # held at once where blocks are checked
 
 
 def check_file(path: Path) -> None:
@@ -52,7 +55,7 @@ def check_file(path: Path) -> None:
             path, f"{what} (its first bytes are {beginning[:4].hex(' ')}, expected 49 49 2a 00 or 4d 4d 00 2a)",
             "store it as a GeoTIFF, for instance with gdal_translate, or copy it again",
         )  # fmt: skip
-    if (needed := extent(path)) > size:
+    if (needed := max((image.extent for image in images(path)), default=16)) > size:
         raise unreadable(path, f"it is cut off: its header tells of {needed} bytes, it has {size}", "copy it again")
 
 
@@ -78,6 +81,43 @@ def check_size(path: Path, shape: tuple[int, int], pixel_bytes: int) -> None:
             f"its header declares {shape[0]} rows x {shape[1]} columns ({declared} bytes), but the file has {found}",
             "its header is damaged or its pixels were never written; copy it again",
         )
+
+
+def check_blocks(path: Path) -> None:
+    """See that each block of a raster that is packed by deflate unpacks to what was packed: it ends in a checksum.
+
+    GDAL stops reading before it. Files packed otherwise have none, and pass.
+
+    Raises:
+        SceneError: a block does not.
+    """
+    for number, (total, unpacked) in enumerate(_unpacked(path), start=1):
+        if not unpacked:
+            raise unreadable(path, f"block {number} of {total} is not what was once stored", "copy it again")
+
+
+def _unpacked(path: Path) -> Iterator[tuple[int, bool]]:
+    """The number of blocks, and whether it is whole, for each of a raster's deflated blocks."""
+    raster, *_ = images(path)
+    if not raster.deflated:
+        return
+    with path.open("rb") as file:
+        for start, size in zip(raster.starts.tolist(), raster.sizes.tolist(), strict=True):
+            file.seek(start)
+            yield len(raster.starts), _is_whole(file.read(size))
+
+
+def _is_whole(packed: bytes) -> bool:
+    """Whether a stream of zlib's reaches its end and its checksum is that of what it holds."""
+    stream = zlib.decompressobj()
+    try:
+        while not stream.eof:
+            unpacked, packed = stream.decompress(packed, _UNPACKED_BYTES), stream.unconsumed_tail
+            if not (unpacked or packed or stream.eof):
+                return False
+    except zlib.error:
+        return False
+    return True
 
 
 def damaged(path: Path, part: str) -> SceneError:

@@ -18,7 +18,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from port.errors import SceneError
-from port.raster_faults import check_file, check_size, damaged
+from port.raster_faults import check_blocks, check_file, check_size, damaged
 from port.regions import Region
 
 _SAME_GRID_PX = 1e-6  # two transforms whose terms differ by less than this share of a pixel are one
@@ -118,6 +118,14 @@ class Raster:
         except _FAULTS as error:
             raise damaged(self.path, f"a part of {region}") from error
         return pixels
+
+    def check_blocks(self) -> None:
+        """See that no block was changed since it was written, as far as its compression can tell; reads all of them.
+
+        Raises:
+            SceneError: one was.
+        """
+        check_blocks(self.path)
 
     def missing(
         self, region: Region, pixels: Shaped[np.ndarray, "row col"] | None = None

@@ -17,6 +17,7 @@ from tests.scene_damage import (
     as_dtype,
     bare_header,
     block_garbled,
+    byte_changed,
     bytes_of,
     copied,
     cut_out,
@@ -263,8 +264,25 @@ CASES: Mapping[str, tuple[Case, ...]] = {
             "a block that is not what was compressed",
             block_garbled(DEM),
             AUDIT,
-            "scene/DEM.tif cannot be read as a GeoTIFF: a part of 0:64,0:64 is cut off or damaged (the file has "
-            "{bytes} bytes); copy it again",
+            "scene/DEM.tif cannot be read as a GeoTIFF: block 1 of 2 is not what was once stored; copy it again",
+        ),
+        Case(
+            "one byte of the mask changed",
+            byte_changed(MASK, 20),
+            PREDICT,
+            "scene/002_MASK.tif cannot be read as a GeoTIFF: block 1 of 1 is not what was once stored; copy it again",
+        ),
+        Case(
+            "one byte of NDVI at t changed, evaluated",
+            byte_changed("scene/002_NDVI.tif", 900),
+            EVALUATE,
+            "scene/002_NDVI.tif cannot be read as a GeoTIFF: block 1 of 1 is not what was once stored; copy it again",
+        ),
+        Case(
+            "one byte of a prediction changed",
+            byte_changed("estimate.tif", 900),
+            EVALUATE,
+            "estimate.tif cannot be read as a GeoTIFF: block 1 of 2 is not what was once stored; copy it again",
         ),
         Case(
             "a header of 1 000 000 x 1 000 000 px without a pixel",

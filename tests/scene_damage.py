@@ -122,13 +122,20 @@ def _replace(path: Path, content: bytes) -> None:
 
 def block_garbled(name: str) -> Damage:
     """A file whose first block is no longer what its compression can read."""
+    return _first_block(name, lambda block: bytes(range(7, 207)) + block[200:])
 
+
+def byte_changed(name: str, place: int) -> Damage:
+    """A file with another byte at a place in its first block."""
+    return _first_block(name, lambda block: block[:place] + bytes([block[place] ^ 1]) + block[place + 1 :])
+
+
+def _first_block(name: str, change: Callable[[bytes], bytes]) -> Damage:
     def damage(folder: Path) -> None:
         with rasterio.open(folder / name) as file:
             start, size = (int(file.get_tag_item(f"BLOCK_{what}_0_0", "TIFF", bidx=1)) for what in ("OFFSET", "SIZE"))
-        content = bytearray((folder / name).read_bytes())
-        content[start : start + size] = bytes(range(7, 7 + min(size, 200))) + b"\xff" * max(0, size - 200)
-        (folder / name).write_bytes(content)
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[:start] + change(whole[start : start + size]) + whole[start + size :])
 
     return damage
 
