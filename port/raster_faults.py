@@ -44,6 +44,7 @@ def check_file(path: Path) -> None:
             raise unreadable(path, "it is a device or pipe", "give a file")
         with path.open("rb") as file:
             beginning = file.read(8)
+        needed = max((image.extent for image in images(path)), default=0) if beginning.startswith(_BEGINNINGS) else 0
     except OSError as error:
         raise unreadable(path, *_refused(path, error)) from error
     if not size:
@@ -55,7 +56,7 @@ def check_file(path: Path) -> None:
             path, f"{what} (its first bytes are {beginning[:4].hex(' ')}, expected 49 49 2a 00 or 4d 4d 00 2a)",
             "store it as a GeoTIFF, for instance with gdal_translate, or copy it again",
         )  # fmt: skip
-    if (needed := max((image.extent for image in images(path)), default=16)) > size:
+    if needed > size:
         raise unreadable(path, f"it is cut off: its header tells of {needed} bytes, it has {size}", "copy it again")
 
 
@@ -89,8 +90,9 @@ def check_blocks(path: Path) -> None:
     GDAL stops reading before it. Files packed otherwise have none, and pass.
 
     Raises:
-        SceneError: a block does not.
+        SceneError: a block does not, or the file is no longer as it was opened.
     """
+    check_file(path)
     for number, (total, unpacked) in enumerate(_unpacked(path), start=1):
         if not unpacked:
             raise unreadable(path, f"block {number} of {total} is not what was once stored", "copy it again")
@@ -98,13 +100,13 @@ def check_blocks(path: Path) -> None:
 
 def _unpacked(path: Path) -> Iterator[tuple[int, bool]]:
     """The number of blocks, and whether it is whole, for each of a raster's deflated blocks."""
-    raster, *_ = images(path)
-    if not raster.deflated:
-        return
-    with path.open("rb") as file:
-        for start, size in zip(raster.starts.tolist(), raster.sizes.tolist(), strict=True):
-            file.seek(start)
-            yield len(raster.starts), _is_whole(file.read(size))
+    for raster in images(path)[:1]:
+        if not raster.deflated:
+            return
+        with path.open("rb") as file:
+            for start, size in zip(raster.starts.tolist(), raster.sizes.tolist(), strict=True):
+                file.seek(start)
+                yield len(raster.starts), _is_whole(file.read(size))
 
 
 def _is_whole(packed: bytes) -> bool:

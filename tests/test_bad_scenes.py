@@ -169,9 +169,9 @@ def test_the_smallest_scene_has_one_pixel_to_predict(folder: Path, port: Port) -
 
 
 def _garbled(folder: Path) -> None:
-    """A name in the georeference of one file is no text, on which GDAL remarks; another file is empty."""
+    """The tags of one file are no text, on which GDAL remarks; another file is empty."""
     path = folder / "scene" / "001_VH.tif"
-    path.write_bytes(path.read_bytes().replace(b"WGS 84 / UTM", b"WGS \xff\xfe / UTM"))
+    path.write_bytes(path.read_bytes().replace(b"<GDALMetadata>", b"<G\xffALMetadata>"))
     (folder / "scene" / "DEM.tif").write_bytes(b"")
 
 

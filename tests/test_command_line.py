@@ -298,13 +298,14 @@ def test_debug_shows_the_traceback(port: object) -> None:
         ),
         (ValueError(), 70, r"ValueError: no words \(port/.*\); please report it with what .* --debug\n$"),
         (RuntimeError("two\n lines"), 70, r"RuntimeError: two lines \(port/"),
+        (RuntimeError("DefaultCPUAllocator: no 9 GiB"), 2, r"^error: the memory does not suffice \(Default"),
         (
             MemoryError("no 9 GiB"),
             2,
             r"^error: the memory does not suffice \(no 9 GiB\); give a smaller scene or region",
         ),
     ],
-    ids=["KeyError", "ValueError", "RuntimeError", "MemoryError"],
+    ids=["KeyError", "ValueError", "RuntimeError", "PyTorch", "MemoryError"],
 )
 def test_unexpected_errors_are_one_line(
     raised: Exception, code: int, message: str, port: object, monkeypatch: pytest.MonkeyPatch
