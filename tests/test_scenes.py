@@ -233,3 +233,27 @@ def test_thirteen_files_serve_all_bands() -> None:
     rest = set(ALL_SOURCES) - set(SOURCES.values()) - {TARGET_SOURCE}
     assert len(ALL_SOURCES) == 13
     assert rest == {Source("MASK", offset) for offset in (0, 1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("name", "dates"),
+    [
+        ("001_VH.tif", [True, False, False]),
+        ("002_MASK.tif", [False, True, False]),
+        ("DEM.tif", [True, True, True]),
+    ],
+)
+def test_a_file_s_own_mask_is_nodata(altered: Alter, name: str, dates: list[bool]) -> None:
+    """What it hides reads as 0 and is invalid at its date, the DEM's at all three; ignored, it changes nothing."""
+    folder, pixel = altered(name, _hole(0)), Region(3, 4, 4, 5)
+    shown = np.full(SYNTHETIC_SHAPE, 255, dtype=np.uint8)
+    shown[3, 4] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(folder / name, "r+") as file:
+        file.write_mask(shown)
+    masked, ignored = Scene.open(folder), Scene.open(folder, nodata="ignored")
+    assert masked.masks(pixel).ravel().tolist() == dates
+    assert not ignored.masks(pixel).any()
+    source = next(source for source, raster in masked.rasters.items() if raster.path.name == name)
+    assert masked.rasters[source].masked
+    assert masked.read(source, pixel).item() == 0
+    assert masked.masks(masked.region).sum() == ignored.masks(ignored.region).sum() + sum(dates)
