@@ -21,7 +21,7 @@ _ROOM = Path(__file__).parent
 def failure(error: Exception) -> tuple[str, int]:
     """What is told of an error, in one line, and the exit code."""
     if isinstance(error, Sar2NdviError):
-        return str(error), REFUSED
+        return "; ".join((str(error), *getattr(error, "__notes__", ()))), REFUSED
     if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # so PyTorch says it, as RuntimeError
         said = _one_line(error) or "no more is left"
         return f"the memory does not suffice ({said}); give a smaller scene or region, or a computer with more", REFUSED

@@ -14,8 +14,6 @@ TRIPLE = (0, 1, 2)
 """Offsets of t-1, t, t+1 from the first date."""
 ALL_SOURCES = (*(Source(kind, offset) for offset in TRIPLE for kind in _DATED_KINDS), Source("DEM", None))
 """The 13 files of a triple."""
-SMALLEST_PX = 17
-"""The network's own window: a smaller scene has no pixel that can be predicted."""
 
 
 def file_name(source: Source, first_date: int, suffix: str) -> str:

@@ -11,11 +11,13 @@ from jaxtyping import Bool, Float32, UInt8
 
 from port.bands import SOURCES, TARGET_SOURCE, Band, Source
 from port.errors import SceneError
-from port.layout import ALL_SOURCES, SMALLEST_PX, TRIPLE, dates_in, file_name, names_in, suffix_in
+from port.layout import ALL_SOURCES, TRIPLE, dates_in, file_name, names_in, suffix_in
+from port.network import BORDER_PX
 from port.rasters import Grid, Raster
 from port.recipes import Nodata
 from port.regions import Region
 
+_SMALLEST_PX = 2 * BORDER_PX + 1  # the network's own window
 _STRIP_PX = 256  # rows read at once where a whole scene is passed over
 
 
@@ -61,10 +63,10 @@ class Scene:
             )
         rasters = {source: Raster.open(path) for source, path in paths.items()}
         grid = _common_grid(rasters)
-        if min(grid.shape) < SMALLEST_PX:
+        if min(grid.shape) < _SMALLEST_PX:
             raise SceneError(
                 f"{folder} is a scene of {grid.shape[0]} rows x {grid.shape[1]} columns, but the network sees "
-                f"{SMALLEST_PX} x {SMALLEST_PX} px at once, the least that a scene must have; give a larger one"
+                f"{_SMALLEST_PX} x {_SMALLEST_PX} px at once, the least that a scene must have; give a larger one"
             )
         return cls(folder, suffix, first_date, grid, _acquisition_dates(rasters), rasters, nodata)
 

@@ -22,7 +22,7 @@ class BandStack:
     `pixels` is float32 (10, row, col): the nine channels in training order, then NDVI at t.
 
     Raises:
-        OutputError: there is no temporary folder, or it has no space.
+        OutputError: the temporary folder has no space.
         SceneError: a band holds NaN or cannot be read.
     """
 
@@ -32,13 +32,7 @@ class BandStack:
         self.scene = scene
 
     def __enter__(self) -> "BandStack":
-        try:
-            self._folder = tempfile.TemporaryDirectory(prefix="sar2ndvi-")
-        except OSError as error:
-            raise OutputError(
-                f"no temporary folder can be made for a copy of {self.scene.directory}: {error.strerror}; point TMPDIR "
-                f"to a folder you may write to"
-            ) from error
+        self._folder = tempfile.TemporaryDirectory(prefix="sar2ndvi-")
         path = Path(self._folder.name) / "stack.float32"
         shape = (len(Band) + 1, *self.scene.shape)
         try:
@@ -47,8 +41,8 @@ class BandStack:
         except OSError as error:
             self._folder.cleanup()
             raise OutputError(
-                f"{path} cannot hold a copy of {self.scene.directory} ({4 * np.prod(shape) / 2**20:.1f} MiB): "
-                f"{error.strerror or error}; point TMPDIR to a folder with space"
+                f"{path} cannot hold a copy of {self.scene.directory} ({4 * np.prod(shape) / 2**20:.1f} MiB): {error}; "
+                "point TMPDIR to a folder with space"
             ) from error
         except BaseException:
             self._folder.cleanup()

@@ -20,8 +20,10 @@ from port.bands import NDVI_SCALE, Source
 from port.crops import DAYS, Change, Season, grow
 from port.errors import OutputError, SettingError
 from port.landscape import Landscape, make_landscape, smooth_noise
-from port.layout import SMALLEST_PX, file_name
+from port.layout import file_name
 
+SMALLEST_PX = 17
+"""The network's own window: a smaller scene has no pixel that can be predicted."""
 _CRS = "EPSG:32630"  # UTM 30 north, as the paper's Koumbia
 _CORNER_M = (420000.0, 1250000.0)
 _PIXEL_M = 10.0
@@ -56,8 +58,7 @@ def write_synthetic_scene(
         _write(partial, size_px, seed, looks)
         partial.replace(folder)
     except (OSError, RasterioError) as error:
-        what = getattr(error, "strerror", None) or "the disk is full, or took no more"
-        raise OutputError(f"{folder} cannot be written: {what}; choose a folder that is writable") from error
+        raise OutputError(f"{folder} cannot be written: {error}; choose a folder that is writable") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder

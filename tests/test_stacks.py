@@ -50,14 +50,6 @@ def test_nan_in_a_band_leaves_no_file(altered: Alter, temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_no_temporary_folder_is_refused(synthetic_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the scene and the variable to set."""
-    monkeypatch.setattr(tempfile, "tempdir", "/no such folder")
-    message = r"no temporary folder can be made for a copy of .*: No such file or directory; point TMPDIR to"
-    with pytest.raises(OutputError, match=message), BandStack(synthetic_scene):
-        pass
-
-
 def test_no_space_is_refused(synthetic_scene: Scene, temporary: Path) -> None:
     """The error names the scene, the space needed and the variable to set."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
