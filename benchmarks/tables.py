@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks import case_study_tables, scale_tables, speed_tables, zoo_tables
+from benchmarks import case_study_tables, scale_tables, scene_tables, speed_tables, zoo_tables
 from benchmarks.accuracy import METRICS, ROWS
 from gate_tests.chosen import chosen
 from gate_tests.claims import claims
@@ -25,7 +25,7 @@ from port.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-DOCUMENTS = (README, ROOT / "docs" / "case-study.md", ROOT / "docs" / "scale.md")
+DOCUMENTS = (README, *(ROOT / "docs" / f"{name}.md" for name in ("bad-scenes", "case-study", "scale")))
 RESULTS = Path(__file__).parent / "results"
 LEDGER = ROOT / "parity_tests" / "ledger.toml"
 MARK = re.compile(r"(<!-- table (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -187,6 +187,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     **{table.__name__: table for table in _MAKERS},
     **case_study_tables.TABLES,
     **scale_tables.TABLES,
+    **scene_tables.TABLES,
     **speed_tables.TABLES,
     **zoo_tables.TABLES,
 }

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +29,14 @@ from port.cluster_prediction import Order, predict_many
 from port.engine_choice import AUTO
 from port.engine_difference import EngineDifference, engine_difference
 from port.engines import DEFAULT, ENGINES, check_engine
-from port.errors import Sar2NdviError, SettingError
+from port.errors import SettingError
 from port.evaluation import Comparison, compared, read_maps
+from port.failures import failure, quiet_gdal
 from port.files import replacing
 from port.findings import errors, told, warnings
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
+from port.outputs import check_free, check_place
 from port.prediction import TILE_PX, write_prediction
 from port.processes import joined_processes, processes_here
 from port.recipes import RECIPES, Recipe, recipe
@@ -168,6 +171,7 @@ def predict(
     }
     side_px = None if tile_px == "auto" else _tile_side(tile_px)
     network = given.network()
+    check_free(out_file)
     _remark_scale(scene, given.variant, given.recipe, limit_px=PREDICTION_SAMPLE_PX)
     if ENGINES[asked["engine"]].multiplies_in is not None:
         _remark_difference(engine_difference(network, scene, **asked), engine)
@@ -266,6 +270,8 @@ def audit(
     """Say of each channel whether its scale is sound, and what influence it has; exit code 1 on a sure error."""
     _use_threads(threads)
     given = None
+    if json_file is not None:
+        check_place(json_file)
     if checkpoint is not None:
         given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
     chosen = given.recipe if given else recipe(recipe_name or "corrected", **switches)
@@ -602,14 +608,19 @@ def _plain(console: Console, text: str, style: str = "") -> None:
 
 
 def main() -> None:
-    """Run a command; an error is one red paragraph and exit code 2."""
+    """Run a command; an error is one red paragraph, after its traceback with --debug.
+
+    Exit code 2 for what the user can mend, 70 (EX_SOFTWARE) for a mistake of the program.
+    """
     try:
-        app()
-    except Sar2NdviError as error:
+        with quiet_gdal():
+            typer.main.get_command(app)()  # calling app itself would take Python's hook for errors from quiet_gdal
+    except Exception as error:  # the last resort of every command
         if Failure.debug:
-            raise
-        _plain(err, f"error: {error}", style="red")
-        sys.exit(2)
+            traceback.print_exc()
+        text, code = failure(error)
+        _plain(err, f"error: {text}", style="red")
+        sys.exit(code)
 
 
 if __name__ == "__main__":

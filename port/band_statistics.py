@@ -69,14 +69,19 @@ class Survey:
 def survey(scene: Scene, sources: Iterable[Source] = BAND_SOURCES, *, limit_px: int | None = None) -> Survey:
     """The statistics of these files of a scene; of one with more pixels than the limit, those of a grid of squares.
 
+    Where all is read, the blocks of the files and of the masks are checked, too.
+
     Raises:
-        SceneError: a band cannot be read or holds NaN.
+        SceneError: a band cannot be read, holds NaN, or a block of it was changed.
     """
     tallies = {source: _Tally() for source in sources}
     mask_px = dict.fromkeys(TRIPLE, 0)
     strips = list(scene.region.strips(_STRIP_PX))
     if limit_px is not None and math.prod(scene.shape) > limit_px:
         strips = sample_squares(scene.shape, limit_px)
+    else:
+        for source in (*tallies, *(Source("MASK", date) for date in TRIPLE)):
+            scene.rasters[source].check_blocks()
     total = sum(math.prod(strip.shape) for strip in strips)
     step = math.ceil(math.sqrt(total / _SAMPLE_PX))
     for strip in strips:
@@ -171,7 +176,7 @@ class _Tally:
 def _missing(scene: Scene, source: Source, strip: Region) -> Bool[np.ndarray, "row col"]:
     """Where a file holds its declared no-data value."""
     raster = scene.rasters[source]
-    return np.zeros(strip.shape, dtype=bool) if raster.nodata is None else raster.is_nodata(raster.read(strip))
+    return raster.missing(strip) if raster.declares_missing else np.zeros(strip.shape, dtype=bool)
 
 
 def _ratio_db(tallies: Mapping[Source, _Tally], date: int) -> float:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from port.bands import Band
+from port.bands import TARGET_SOURCE, Band
 from port.baselines import Baseline, baselines
 from port.crops import Change
-from port.errors import SceneError
+from port.errors import PatchError, RegionError, SceneError
 from port.metrics import Metrics, metrics
 from port.network import BORDER_PX
 from port.normalisation import normalise, normalise_target
@@ -89,16 +89,18 @@ def read_maps(
     covers, and not at all where it covers every valid pixel.
 
     Raises:
-        SceneError: the estimate lies on another grid than the scene, or cannot be read.
-        RegionError: the region leaves the estimate.
+        SceneError: the estimate lies on another grid than the scene, cannot be read, or holds infinite numbers.
+        RegionError: the region leaves the scene, or the estimate covers none of it.
     """
     named = None if region is None else scene.grid.of_region(region)
-    raster = Raster.open(estimate, bare=named)
+    raster = Raster.open(estimate, bare=named, unplaced=", or name with --region where a bare prediction lies")
     covered = _place(raster, scene)
-    region = covered if region is None else region.intersection(covered)
+    for each in (raster, scene.rasters[TARGET_SOURCE]):
+        each.check_blocks()
+    region = covered if region is None else _covered(region, covered, raster, scene)
     bands = (Band.NDVI_BEFORE, Band.NDVI_AFTER)
     before, after = normalise(scene.channels(region, bands), bands, scaling)
-    estimated = raster.read(region.relative_to(covered)).astype(np.float32)
+    estimated = _estimated(raster, region.relative_to(covered))
     return Maps(
         region=region,
         before=before,
@@ -109,6 +111,41 @@ def read_maps(
         valid=comparable(region, scene, estimated),
         changes=scene.changes(region),
     )
+
+
+def _covered(region: Region, covered: Region, raster: Raster, scene: Scene) -> Region:
+    """The part of a region of the scene that a prediction covers.
+
+    Raises:
+        RegionError: the region leaves the scene, or the prediction covers none of it.
+    """
+    region.within(scene.shape)
+    try:
+        return region.intersection(covered)
+    except RegionError as error:
+        raise RegionError(
+            f"{raster.path} covers {covered} of the scene, no pixel of region {region}; choose a region it covers"
+        ) from error
+
+
+def _estimated(raster: Raster, region: Region) -> Float32[np.ndarray, "row col"]:
+    """A region of a prediction, NaN where the file says that nothing was estimated.
+
+    Raises:
+        SceneError: it cannot be read, or holds infinite numbers.
+    """
+    stored = raster.read(region)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and an error below
+        estimated = np.where(raster.missing(region, stored), np.float32(np.nan), stored.astype(np.float32))
+    endless = np.argwhere(np.isinf(estimated))
+    if len(endless):
+        row, col = endless[0]
+        raise SceneError(
+            f"{raster.path} has {len(endless)} infinite or too large pixels, expected NDVI, or NaN where nothing is "
+            f"estimated; the first is {stored[row, col]} at row {row + region.row_start}, column "
+            f"{col + region.col_start}; declare that value as the file's no-data value, or predict again"
+        )
+    return np.asarray(estimated)
 
 
 def comparable(region: Region, scene: Scene, estimate: Float32[np.ndarray, "row col"]) -> Bool[np.ndarray, "row col"]:
@@ -125,6 +162,13 @@ def accuracy(maps: Maps, estimate: Float32[np.ndarray, "row col"]) -> dict[str, 
     Raises:
         PatchError: no pixel is valid.
     """
+    if not maps.valid.any():
+        empty = np.count_nonzero(np.isnan(maps.estimate))
+        raise PatchError(
+            f"none of {maps.valid.size} pixels in {maps.region} is valid, so nothing can be compared: {empty} are not "
+            f"estimated, the others masked at one of the dates or less than {BORDER_PX} px from the scene's edge; "
+            f"choose a region with unmasked pixels"
+        )
     groups = {"all": maps.valid}
     if maps.changes is not None:
         groups |= {name: maps.valid & np.isin(maps.changes, codes) for name, codes in _GROUPS.items()}

@@ -1,5 +1,6 @@
 """The layout of a scene's folder is the original's: `00k_VH<suffix>.tif` and its like for date k, `DEM<suffix>.tif`."""
 
+import os
 import re
 from pathlib import Path
 
@@ -44,18 +45,30 @@ def dates_in(folder: Path) -> str:
     return ", ".join(sorted({match["date"] for match in _names(folder) if match["date"]})) or "none"
 
 
+def names_in(folder: Path) -> frozenset[str]:
+    """All names in a folder, whatever they stand for.
+
+    Raises:
+        SceneError: the folder does not exist or cannot be listed.
+    """
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError as error:
+        what = f"cannot be listed ({error.strerror}); make it readable, or give another"
+        if isinstance(error, FileNotFoundError):
+            what = "is not a folder; give the"
+        elif isinstance(error, NotADirectoryError):
+            what = "is a file, not a folder; give the"
+        raise SceneError(f"{folder} {what} folder that holds the scene's GeoTIFFs") from error
+
+
 def _names(folder: Path) -> list[re.Match[str]]:
     """The names in the folder that follow the layout.
 
     Raises:
         SceneError: the folder does not exist, cannot be listed, or holds no such name.
     """
-    if not folder.is_dir():
-        raise SceneError(f"{folder} is not a folder; give the folder that holds the scene's GeoTIFFs")
-    try:
-        names = sorted(path.name for path in folder.iterdir())
-    except OSError as error:
-        raise SceneError(f"{folder} cannot be listed: {error}; make it readable") from error
+    names = sorted(names_in(folder))
     matches = [match for name in names if (match := _NAME.fullmatch(name))]
     if not matches:
         raise SceneError(

@@ -50,7 +50,15 @@ def predictable(region: Region, shape: tuple[int, int], recipe: Recipe, border_p
             f"{what} has {outer.shape[0]} rows x {outer.shape[1]} columns, but the network loses {border_px} px on "
             f"each side: at least {2 * border_px + 1} x {2 * border_px + 1} are needed; choose a larger one"
         )
-    return region.within(shape).intersection(outer.grown(-border_px))
+    region.within(shape)
+    inner = outer.grown(-border_px)
+    try:
+        return region.intersection(inner)
+    except RegionError as error:
+        raise RegionError(
+            f"region {region} lies within {border_px} px of the scene's edge, where nothing can be estimated; choose "
+            f"one that reaches into {inner}"
+        ) from error
 
 
 def predict(

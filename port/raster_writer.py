@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32
 
 from port.errors import OutputError
 from port.files import replacing
+from port.outputs import check_free
 from port.rasters import Grid, ungeoreferenced, window
 from port.recipes import Georeference
 from port.regions import Region
@@ -48,8 +49,7 @@ class RasterWriter:
         self._written = 0
 
     def __enter__(self) -> "RasterWriter":
-        if self.path.exists():
-            raise OutputError(f"{self.path} exists already; give another name or remove it first")
+        check_free(self.path)
         with ExitStack() as stack:
             self._beside = stack.enter_context(replacing(self.path))
             stack.enter_context(ungeoreferenced())

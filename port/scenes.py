@@ -11,11 +11,13 @@ from jaxtyping import Bool, Float32, UInt8
 
 from port.bands import SOURCES, TARGET_SOURCE, Band, Source
 from port.errors import SceneError
-from port.layout import ALL_SOURCES, TRIPLE, dates_in, file_name, suffix_in
+from port.layout import ALL_SOURCES, TRIPLE, dates_in, file_name, names_in, suffix_in
+from port.network import BORDER_PX
 from port.rasters import Grid, Raster
 from port.recipes import Nodata
 from port.regions import Region
 
+_SMALLEST_PX = 2 * BORDER_PX + 1  # the network's own window
 _STRIP_PX = 256  # rows read at once where a whole scene is passed over
 
 
@@ -23,9 +25,10 @@ _STRIP_PX = 256  # rows read at once where a whole scene is passed over
 class Scene:
     """Three dates (t-1, t, t+1) of one place, read by windows.
 
-    Nodata "masked": pixels that hold their file's declared no-data value read as 0 and are invalid in the mask of their
-    date (of all three dates for the DEM). "ignored": they read as stored, and MASK alone tells what is invalid. NaN and
-    infinities that remain are an error. `dates` are the NDVI files' DATE tags, None where a file has none.
+    Nodata "masked": pixels that hold their file's declared no-data value, or that its own mask hides, read as 0 and are
+    invalid in the mask of their date (of all three dates for the DEM). "ignored": they read as stored, and MASK alone
+    tells what is invalid. NaN and infinities that remain are an error. `dates` are the NDVI files' DATE tags, None
+    where a file has none.
     """
 
     directory: Path
@@ -41,19 +44,30 @@ class Scene:
         """Check all 13 files of the triple (first_date, +1, +2) by their headers.
 
         Raises:
-            SceneError: a file is missing or unreadable, two suffixes, or files that differ in shape, CRS or transform.
+            SceneError: a file is missing or unreadable, two suffixes, files that differ in shape, CRS or transform, or
+                a scene too small for the network.
         """
         folder = Path(directory)
         suffix = suffix_in(folder)
         paths = {source: folder / file_name(source, first_date, suffix) for source in ALL_SOURCES}
-        missing = [path.name for path in paths.values() if not path.is_file()]
+        present = names_in(folder)
+        missing = [path.name for path in paths.values() if path.name not in present]
         if missing:
+            ours = {name.lower() for name in missing}
+            alike = sorted(name for name in present if name.lower().replace(".tiff", ".tif") in ours)
             raise SceneError(
                 f"{folder} lacks {', '.join(missing)}: {len(missing)} of the 13 files of dates {first_date} to "
-                f"{first_date + 2}; add them, or choose another --first-date (dates present: {dates_in(folder)})"
+                f"{first_date + 2}; add them"
+                + (f" (there is {', '.join(alike)}: rename)" if alike else "")
+                + f", or choose another --first-date (dates present: {dates_in(folder)})"
             )
         rasters = {source: Raster.open(path) for source, path in paths.items()}
         grid = _common_grid(rasters)
+        if min(grid.shape) < _SMALLEST_PX:
+            raise SceneError(
+                f"{folder} is a scene of {grid.shape[0]} rows x {grid.shape[1]} columns, but the network sees "
+                f"{_SMALLEST_PX} x {_SMALLEST_PX} px at once, the least that a scene must have; give a larger one"
+            )
         return cls(folder, suffix, first_date, grid, _acquisition_dates(rasters), rasters, nodata)
 
     @contextmanager
@@ -87,15 +101,17 @@ class Scene:
         """
         raster = self.rasters[source]
         stored = raster.read(region)
-        pixels: np.ndarray = stored.astype(np.float32, copy=False)
-        if self.nodata == "masked" and raster.nodata is not None:
-            pixels = np.where(raster.is_nodata(stored), np.float32(0), pixels)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and an error below
+            pixels: np.ndarray = stored.astype(np.float32, copy=False)
+        if self.nodata == "masked" and raster.declares_missing:
+            pixels = np.where(raster.missing(region, stored), np.float32(0), pixels)
         finite = np.isfinite(pixels)
         if not finite.all():
             bad = np.argwhere(~finite)
             row, col = bad[0]
+            kind = "too large" if np.isfinite(stored[row, col]) else "NaN or infinite"  # for float32, or at all
             raise SceneError(
-                f"{raster.path} has {len(bad)} NaN or infinite pixels in {region}, expected none; the first is "
+                f"{raster.path} has {len(bad)} {kind} pixels in {region}, expected none; the first is "
                 f"{stored[row, col]} at row {row + region.row_start}, column {col + region.col_start}; fill them, or "
                 "declare that value as the file's no-data value and leave nodata at masked"
             )
@@ -113,12 +129,14 @@ class Scene:
         return self.read(TARGET_SOURCE, region)
 
     def masks(self, region: Region) -> Bool[np.ndarray, "3 row col"]:
-        """True where a pixel is invalid at t-1, t, t+1: MASK is not 0, or a band of that date is masked no-data."""
+        """True where a pixel is invalid at t-1, t, t+1: MASK is not 0, or a file of that date says it is missing."""
         masks = np.stack([self.rasters[Source("MASK", offset)].read(region) != 0 for offset in TRIPLE])
         for offset in TRIPLE:
             for source in self.declaring(offset):
                 raster = self.rasters[source]
                 masks[offset] |= raster.is_nodata(raster.read(region))
+            for source in self._hiding(offset):
+                masks[offset] |= self.rasters[source].hidden(region)
         return masks
 
     def declaring(self, offset: int) -> list[Source]:
@@ -130,6 +148,14 @@ class Scene:
             if source.date_offset in (offset, None)
         ]
 
+    def _hiding(self, offset: int) -> list[Source]:
+        """The files of a date and the DEM whose own mask tells what is missing; MASK may have one, too."""
+        return [
+            source
+            for source, raster in self.rasters.items()
+            if self.nodata == "masked" and raster.masked and source.date_offset in (offset, None)
+        ]
+
     def invalid(self) -> Bool[np.ndarray, "row col"]:
         """True where a pixel of the scene is invalid at any of the three dates; one byte a pixel, read by strips."""
         return np.concatenate([self.masks(strip).any(axis=0) for strip in self.region.strips(_STRIP_PX)])
@@ -138,35 +164,41 @@ class Scene:
         """What happened between the dates, in `port.crops.Change`'s codes; None where the scene has no such file.
 
         Raises:
-            SceneError: the file has another shape than the scene.
+            SceneError: the file lies on another grid than the scene, or holds no whole numbers.
         """
         path = self.directory / f"CHANGES{self.suffix}.tif"
-        if not path.is_file():
+        if path.name not in names_in(self.directory):
             return None
         raster = Raster.open(path)
-        if raster.grid.shape != self.shape:
-            raise SceneError(f"{path} has shape {raster.grid.shape}, the scene {self.shape}; remove or replace it")
-        return raster.read(region).astype(np.uint8)
+        _check_grid(raster, self.rasters[ALL_SOURCES[0]])
+        if raster.dtype != "uint8":
+            raise SceneError(f"{path} is {raster.dtype}, expected codes as uint8; store it so, or remove it")
+        return np.asarray(raster.read(region))
 
 
 def _common_grid(rasters: Mapping[Source, Raster]) -> Grid:
     """The grid all files share, with the first file as the measure."""
     reference = rasters[ALL_SOURCES[0]]
     for raster in rasters.values():
-        mine, theirs = raster.grid, reference.grid
-        if mine.shape != theirs.shape:
-            what, found, expected = "shape (rows, columns)", str(mine.shape), str(theirs.shape)
-        elif mine.crs != theirs.crs:
-            what, found, expected = "CRS", mine.crs.to_string(), theirs.crs.to_string()
-        elif not mine.same_transform(theirs):
-            what, found, expected = "transform", str(tuple(mine.transform)[:6]), str(tuple(theirs.transform)[:6])
-        else:
-            continue
-        raise SceneError(
-            f"{raster.path} has {what} {found}, {reference.path.name} has {expected}; "
-            "all files of a scene must lie on one grid: resample it, for instance with gdalwarp"
-        )
+        _check_grid(raster, reference)
     return reference.grid
+
+
+def _check_grid(raster: Raster, reference: Raster) -> None:
+    """Raise SceneError unless a raster lies on the same grid as another."""
+    mine, theirs = raster.grid, reference.grid
+    if mine.shape != theirs.shape:
+        what, found, expected = "shape (rows, columns)", str(mine.shape), str(theirs.shape)
+    elif mine.crs != theirs.crs:
+        what, found, expected = "CRS", mine.crs.to_string(), theirs.crs.to_string()
+    elif not mine.same_transform(theirs):
+        what, found, expected = "transform", str(tuple(mine.transform)[:6]), str(tuple(theirs.transform)[:6])
+    else:
+        return
+    raise SceneError(
+        f"{raster.path} has {what} {found}, {reference.path.name} has {expected}; "
+        "all files of a scene must lie on one grid: resample it, for instance with gdalwarp"
+    )
 
 
 def _acquisition_dates(rasters: Mapping[Source, Raster]) -> tuple[date | None, date | None, date | None]:

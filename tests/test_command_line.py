@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import rasterio
 
-from port.__main__ import main
-from port.errors import SceneError
 from port.rasters import ungeoreferenced
 
 TRAIN = ("train", "--epochs", "1", "--batch-size", "4", "--threads", "1")
@@ -280,11 +278,49 @@ def test_bad_ablations_are_one_paragraph(words: tuple[str, ...], message: str, p
     assert not list(tmp_path.iterdir())
 
 
-def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With --debug the error itself is raised."""
-    monkeypatch.setattr(sys, "argv", ["sar2ndvi", "--debug", "train", "--data", "nowhere"])
-    with pytest.raises(SceneError, match="nowhere is not a folder"):
-        main()
+def test_debug_shows_the_traceback(port: object) -> None:
+    """With --debug it stands above the same paragraph, and the exit code is the same."""
+    code, out, err = port("--debug", "train", "--data", "nowhere")
+    assert (code, out) == (2, "")
+    assert err.startswith("Traceback (most recent call last):\n")
+    assert "\nport.errors.SceneError: nowhere is not a folder" in err
+    assert re.search(r"\nerror: nowhere is not a folder[^\n]*\n$", err)
+    assert "Traceback" not in port("--no-debug", "train", "--data", "nowhere")[2]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "message"),
+    [
+        (
+            KeyError("blue"),
+            70,
+            r"this is a mistake of the program, not yours: KeyError: 'blue' \(port/__main__\.py, line",
+        ),
+        (ValueError(), 70, r"ValueError: no words \(port/.*\); please report it with what .* --debug\n$"),
+        (RuntimeError("two\n lines"), 70, r"RuntimeError: two lines \(port/"),
+        (RuntimeError("DefaultCPUAllocator: no 9 GiB"), 2, r"^error: the memory does not suffice \(Default"),
+        (
+            MemoryError("no 9 GiB"),
+            2,
+            r"^error: the memory does not suffice \(no 9 GiB\); give a smaller scene or region",
+        ),
+    ],
+    ids=["KeyError", "ValueError", "RuntimeError", "PyTorch", "MemoryError"],
+)
+def test_unexpected_errors_are_one_line(
+    raised: Exception, code: int, message: str, port: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of the program says that it is one, and where; exit code 70. No traceback without --debug."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("port.__main__.Scene.open", fails)
+    found, out, err = port("audit", "--data", "scene")
+    assert (found, out) == (code, "")
+    assert re.fullmatch(r"error: [^\n]+\n", err)
+    assert re.search(message, err)
+    assert "Traceback" in port("--debug", "audit", "--data", "scene")[2]
 
 
 def test_module_runs_from_a_shell(tmp_path: Path) -> None:

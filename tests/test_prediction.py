@@ -180,7 +180,7 @@ def test_edge_of_the_scene_is_not_predicted(synthetic_scene: Scene) -> None:
     ("region", "border", "message"),
     [
         (Region(0, 121, 0, 104), "halo", "region 0:121,0:104 is not inside the scene of 120 rows x 104 columns"),
-        (Region(0, 8, 0, 104), "halo", "share no pixel"),
+        (Region(0, 8, 0, 104), "halo", "region 0:8,0:104 lies within 8 px of the scene's edge"),
         (Region(10, 26, 10, 60), "crop", "region 10:26,10:60 has 16 rows x 50 columns, .* at least 17 x 17"),
     ],
 )

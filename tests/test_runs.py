@@ -219,7 +219,7 @@ def test_unscaled_ndvi_is_remarked_too(altered: object, tmp_path: Path) -> None:
             "variant SAR has no NDVI_BEFORE and no NDVI_AFTER",
         ),
         ({"test_region": Region(100, 121, 0, 104)}, RegionError, "100:121,0:104 is not inside the scene of 120 rows"),
-        ({"test_region": Region(0, 8, 0, 104)}, RegionError, "share no pixel"),
+        ({"test_region": Region(0, 8, 0, 104)}, RegionError, "within 8 px of the scene's edge"),
         ({"test_region": Region(0, 120, 0, 104)}, PatchError, "none of .* patches"),
         ({"recipe": recipe(batch_size=999)}, PatchError, "training patches are fewer than one batch of 999"),
         ({"first_date": 2}, SceneError, "lacks 004_VH.tif"),

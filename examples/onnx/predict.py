@@ -40,6 +40,8 @@ def stored(raster, window, masked):
     band = pixels.astype(np.float32)
     if masked and raster.nodata is not None:
         band[np.isnan(pixels) if np.isnan(raster.nodata) else pixels == raster.nodata] = 0
+    if masked:
+        band[raster.read_masks(1, window=window) == 0] = 0  # a mask of the file's own
     if not np.isfinite(band).all():
         sys.exit(f"error: {raster.name} has NaN or infinite pixels in {window}; fill or declare them as no-data")
     return band
