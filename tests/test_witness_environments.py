@@ -298,7 +298,7 @@ VFS = """
 echo "$@" >> {log}
 case "$1 $2" in
   "info --format") echo vfs ;;
-  "image mount") echo /layers/image ;;
+  "image mount") echo {layer} ;;
   "image inspect") echo '{{"Env": ["PYTHONPATH=/room"], "WorkingDir": "/room"}}' ;;
   *) echo "{{}}" ;;
 esac
@@ -312,13 +312,14 @@ def test_no_image_is_copied_for_a_container(
 ) -> None:
     """Where podman would copy the image each time, root runs the image itself, unwritable; others may not mount it."""
     log = tmp_path / "log"
-    program(path / "podman", VFS.format(log=log))
+    program(path / "podman", VFS.format(log=log, layer=tmp_path))
     monkeypatch.setattr("os.getuid", lambda: user)
     witness = ContainerWitness(engine="podman")
     witness.prepare()
     launched = log.read_text(encoding="utf-8").splitlines()[-1]
-    own = "-e PYTHONPATH=/room -w /room --read-only --rootfs /layers/image python -m legacy.stack"
-    assert launched.endswith(f"{witness.image} python -m legacy.stack" if copies else own)
+    end = "timeout --kill-after=5 330 python -m legacy.stack"
+    own = f"-e PYTHONPATH=/room -w /room --rootfs {tmp_path} {end}"
+    assert launched.endswith(f"{witness.image} {end}" if copies else own)
 
 
 def test_the_probe_of_an_interpreter_runs_on_this_one() -> None:
