@@ -14,6 +14,10 @@ Say = Callable[[str], None]
 TAIL_LINES = 12
 LINE_LIMIT = 4096
 """Letters of one line; a longer one, which may have no end, is taken in parts."""
+OUTPUT_LIMIT = 2 << 20
+"""Letters in all; making an environment takes a tenth."""
+SHOWN = 300
+"""Letters of a line that stand in a message."""
 MEMORY = ", as where memory ends"
 """What a kill most often means."""
 
@@ -63,20 +67,26 @@ def run(
     try:
         with process:
             _listen(process, late, take)
+    except WitnessError as error:
+        raise WitnessError(f"{what}: {error}") from error
     finally:
         timer.cancel()
         if late.is_set() and stop is not None:
             stop()
     if late.is_set() or process.returncode != 0:
         end = f"no end after {timeout_s:g} s" if late.is_set() else _told(process.returncode)
-        raise WitnessError(f"{what}: {end}; it wrote last: {' | '.join(tail) or 'nothing'}")
+        raise WitnessError(f"{what}: {end}; it wrote last: {' | '.join(line[:SHOWN] for line in tail) or 'nothing'}")
     return list(tail)
 
 
 def _listen(process: subprocess.Popen[str], late: threading.Event, take: Callable[[str], object]) -> None:
     """Take each line as it comes; whatever interrupts the listening ends the process too."""
     try:
+        letters = 0
         while process.stdout and (line := process.stdout.readline(LINE_LIMIT)):
+            letters += len(line)
+            if letters > OUTPUT_LIMIT:
+                raise WitnessError(f"it wrote more than {OUTPUT_LIMIT} letters, last {_printable(line[:SHOWN])}")
             take(_printable(line.rstrip()))
     except BaseException:
         _end(process, late)
