@@ -53,8 +53,8 @@ def _check_members(members: Sequence[zipfile.ZipInfo], size_bytes: int) -> None:
         raise ValueError(f"its members take {held} bytes of a file of {size_bytes}: they overlap")
     names = Counter(member.filename for member in members)
     repeated = sorted(name for name, count in names.items() if count > 1)
-    if repeated or not all(name.endswith(".npy") for name in names):
-        raise ValueError(f"entries must be distinct and end in .npy; found {(repeated or list(names))[:8]}")
+    if repeated or not all(name.endswith(".npy") and name.isprintable() for name in names):
+        raise ValueError(f"entries must be distinct and end in .npy; found {(repeated or list(names))[:8]!a:.300}")
     for member in members:
         if member.compress_type not in _METHODS:
             raise ValueError(f"entry {member.filename} is packed by method {member.compress_type}, not deflated")

@@ -93,8 +93,8 @@ def read_npz(path: Path, variant: str, filters: Filters = "flipped") -> dict[str
     names = tuple(f"arr_{index}" for index in range(len(shapes)))
     if set(arrays) != set(names):
         raise WeightsError(
-            f"{path} holds {', '.join(sorted(arrays)) or 'no arrays'}; a file saved by the original holds {names[0]} "
-            f"to {names[-1]} (W1, b1, W2, b2, W3, b3). Give a file written by its numpy.savez(path, *parameters)"
+            f"{path} holds {', '.join(sorted(arrays))[:400] or 'no arrays'}; a file saved by the original holds "
+            f"{names[0]} to {names[-1]} (W1, b1, W2, b2, W3, b3). Give a file written by its numpy.savez(path, *parameters)"
         )
     parameters = [arrays[name] for name in names]
     _check_shapes(path, variant, parameters, shapes)

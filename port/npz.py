@@ -39,8 +39,9 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
     total = sum(member.file_size for member in members)
     if total > SIZE_LIMIT_BYTES:
         raise ValueError(f"it unpacks to {total} bytes, over the limit of {SIZE_LIMIT_BYTES}; it is not read")
-    if len({member.filename for member in members}) < len(members):
-        raise ValueError("two of its entries have one name")
+    names = {member.filename for member in members}
+    if len(names) < len(members) or not all(name.isprintable() for name in names):
+        raise ValueError("two of its entries have one name, or one that cannot be shown")
     other = [member.filename for member in members if member.compress_type not in _METHODS]
     if other:
         raise ValueError(f"its entry {other[0]} is packed in another way than numpy does")

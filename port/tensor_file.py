@@ -86,7 +86,11 @@ def _place(name: str, tensor: Any) -> tuple[int, int, str]:
         counts = [*shape, start, stop]
     except (KeyError, TypeError, ValueError) as problem:
         raise ValueError(f"tensor {name[:80]!r} lacks its dtype, shape or place ({problem!r:.100})") from problem
-    if dtype not in _ITEM_BYTES or not all(type(count) is int and count >= 0 for count in counts):
+    if (
+        not isinstance(dtype, str)
+        or dtype not in _ITEM_BYTES
+        or not all(type(count) is int and count >= 0 for count in counts)
+    ):
         raise ValueError(f"tensor {name[:80]!r} is {str(tensor)[:100]}, expected float32 or float64 and whole numbers")
     if stop - start != math.prod(shape) * _ITEM_BYTES[dtype]:
         raise ValueError(f"tensor {name[:80]!r} of shape {str(shape)[:100]} has {stop - start} bytes, which do not fit")
