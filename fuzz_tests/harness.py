@@ -49,12 +49,12 @@ def try_input(harness: Harness, content: bytes, folder: Path) -> str | None:
         CrashError: it took too long or too much memory, or its message cannot be shown.
         Exception: whatever else it raised.
     """
-    held, started, message = _peak_kb(), time.perf_counter(), None
+    held, started, message = peak_kb(), time.perf_counter(), None
     try:
         harness.read(content, folder)
     except harness.errors as error:
         message = str(error)
-    seconds, more = time.perf_counter() - started, _peak_kb() - held
+    seconds, more = time.perf_counter() - started, peak_kb() - held
     if seconds > SECONDS or more > MEMORY_KB:
         raise CrashError(f"{harness.name}: took {seconds:.1f} s and {more >> 10} MiB more than it ever held")
     if message is not None and not (0 < len(message) < MESSAGE and _can_be_shown(message)):
@@ -67,6 +67,6 @@ def _can_be_shown(message: str) -> bool:
     return message.replace("\n", "").replace("\t", "").isprintable()
 
 
-def _peak_kb() -> int:
+def peak_kb() -> int:
     """The most that this process ever held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

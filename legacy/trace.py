@@ -48,14 +48,14 @@ def read(path):
             raise ValueError("it has no entry '%s'" % MANIFEST)
         manifest = json.loads(arrays.pop(MANIFEST).tobytes().decode("utf-8"))
     except Exception as error:  # zipfile, zlib and numpy's parser of headers raise a dozen unrelated kinds
-        reason = " ".join(("%s" % (error,)).split())[:400] or type(error).__name__
+        reason = shown("%s" % (error,)) or type(error).__name__
         raise BadInput("%s cannot be read as a request: %s. Write it again." % (path, reason))
     if not isinstance(manifest, dict):
         raise BadInput("%s: its manifest is a %s, expected an object." % (path, type(manifest).__name__))
     actual = content_sha256(arrays)
     if manifest.get("content_sha256", actual) != actual:
         raise BadInput("%s: its content has sha256 %s, its manifest says %s. Write it again."
-                       % (path, actual, manifest["content_sha256"]))
+                       % (path, actual, shown("%s" % (manifest["content_sha256"],))))
     return manifest, arrays, hashlib.sha256(content).hexdigest()
 
 
@@ -66,6 +66,11 @@ def _content(path):
         raise ValueError("it is no file, or has more than %d bytes" % SIZE_LIMIT)
     with open(path, "rb") as stream:
         return stream.read()
+
+
+def shown(words):
+    """Return the first of some words, without what would steer a terminal."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in words[:400])
 
 
 def _stage(member):

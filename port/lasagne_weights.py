@@ -94,7 +94,8 @@ def read_npz(path: Path, variant: str, filters: Filters = "flipped") -> dict[str
     if set(arrays) != set(names):
         raise WeightsError(
             f"{path} holds {', '.join(sorted(arrays))[:400] or 'no arrays'}; a file saved by the original holds "
-            f"{names[0]} to {names[-1]} (W1, b1, W2, b2, W3, b3). Give a file written by its numpy.savez(path, *parameters)"
+            f"{names[0]} to {names[-1]} (W1, b1, W2, b2, W3, b3). Give a file written by its "
+            f"numpy.savez(path, *parameters)"
         )
     parameters = [arrays[name] for name in names]
     _check_shapes(path, variant, parameters, shapes)
