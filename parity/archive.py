@@ -25,7 +25,7 @@ _ENCRYPTED = 1
 _END_BYTES = 1 << 17  # where zipfile looks for the end of the directory: 64 KiB of comment, and 22 bytes
 
 
-def read_arrays(file: IO[bytes]) -> dict[str, np.ndarray]:
+def read_arrays(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
     """Every member of an archive by its name without `.npy`, in the order of its directory.
 
     Raises:
@@ -95,7 +95,7 @@ def _read_header(stream: io.BufferedIOBase | IO[bytes], name: str) -> tuple[tupl
 class _Limited:
     """A file of which at most so many bytes are read at once: zipfile reads a directory whole, of whatever size."""
 
-    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
+    def __init__(self, file: io.BufferedIOBase, most_bytes: int) -> None:
         self._file, self.most_bytes = file, most_bytes
 
     def read(self, size: int = -1) -> bytes:

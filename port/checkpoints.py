@@ -142,6 +142,8 @@ def read(path: Path) -> Checkpoint:
         )
     try:
         tensors, _ = tensor_file.loaded(content)
+        variant_bands(described["variant"])
+        _check_epoch(described["epoch"])
         checkpoint = Checkpoint(
             variant=described["variant"],
             recipe=_recipe(described["recipe"]),
@@ -151,8 +153,6 @@ def read(path: Path) -> Checkpoint:
                 name.removeprefix(_OPTIMISER): value for name, value in tensors.items() if name.startswith(_OPTIMISER)
             },
         )
-        variant_bands(checkpoint.variant)
-        _check_epoch(checkpoint.epoch)
     except (KeyError, TypeError, ValueError, Sar2NdviError) as problem:
         raise WeightsError(f"{path} cannot be used ({problem}); give a checkpoint written by this program") from problem
     return checkpoint
