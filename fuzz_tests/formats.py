@@ -15,10 +15,13 @@ from fuzz_tests.harness import Harness
 from fuzz_tests.mutations import archive_changed, bytes_changed, json_text, text_changed, value_changed
 from legacy.trace import BadInput
 from legacy.trace import read as read_legacy
+from parity.compare import compare
 from parity.errors import LedgerError, ParityError, TraceError
 from parity.ledger import read_ledger
+from parity.report import summary, write_junit
 from parity.report_folder import write_page
-from parity.trace import content_sha256, read_request, read_trace
+from parity.sarif import sarif
+from parity.trace import content_sha256, read_request, read_trace, write_trace
 from port import training_state
 from port.__main__ import _size
 from port.errors import RegionError, Sar2NdviError, SceneError, SettingError, WeightsError
@@ -37,6 +40,22 @@ def _read_trace(content: bytes, folder: Path) -> None:
     """The trace, and all that its manifest is asked for before it is judged."""
     found = read_trace(_placed(content, folder, "trace.npz"))
     _ = (found.graph, found.forced)
+
+
+def _read_judged(content: bytes, folder: Path) -> None:
+    """A trace whose manifest tells this, judged, and its reports; half of the graphs are told by both sides."""
+    pair = seeds.pair()
+    try:
+        told = dict(json.loads(content))
+        write_trace(folder / "port.npz", told, pair.port.arrays)
+    except (ValueError, TypeError, RecursionError):  # is no manifest: see "trace"
+        return
+    alike = {name: told[name] for name in ("graph", "dtype", "training") if name in told and len(content) % 2}
+    write_trace(folder / "legacy.npz", {**pair.legacy.manifest, **alike}, pair.legacy.arrays)
+    sides = read_trace(folder / "legacy.npz"), read_trace(folder / "port.npz")
+    comparison = compare(*sides, request=pair.request)
+    json.dumps([summary(comparison), sarif({"case": comparison})], allow_nan=False)
+    write_junit(folder / "junit.xml", {"case": comparison})
 
 
 def _read_request(content: bytes, folder: Path) -> None:
@@ -177,6 +196,16 @@ def _exhibits_changed(content: bytes, random: Random) -> bytes:
         return bytes_changed(content, random)
 
 
+def _manifest_changed(content: bytes, random: Random) -> bytes:
+    """One of a manifest's fields changed, the graph most often."""
+    try:
+        told = json.loads(content)
+        name = random.choice(["graph"] * 9 + list(told))
+        return json.dumps(told | {name: value_changed(told[name], random)}).encode()
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return content
+
+
 def _scene_changed(content: bytes, random: Random) -> bytes:
     """One of the files, mostly in the header and directory of tags, which stand at either end."""
     names, files = sorted(seeds.scene()), seeds.scene()
@@ -192,7 +221,8 @@ def harnesses() -> Mapping[str, Harness]:
     """By name; the share is of the inputs of a campaign, and falls with what a reader takes."""
     scene = seeds.scene()
     files = [bytes([place]) + scene[name] for place, name in enumerate(sorted(scene))][:4]
-    every = (
+    every = (  # the slowest first: they end the campaign
+        Harness("judgement", _read_judged, (ParityError,), seeds.manifests(), _manifest_changed, 0.12),
         Harness("trace", _read_trace, (TraceError,), seeds.traces(), _trace_changed),
         Harness("request", _read_request, (TraceError,), seeds.requests(), _trace_changed),
         Harness("legacy-request", _read_legacy, (BadInput,), seeds.requests(), _trace_changed),

@@ -1,8 +1,11 @@
 """Sound files, small: what a mutation begins with."""
 
 import io
+import json
+import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,13 +16,27 @@ from torch import Tensor
 from parity.graph import Node
 from parity.ledger import read_ledger
 from parity.report_folder import LEDGER
-from parity.trace import write_request, write_trace
+from parity.trace import Record, read_request, read_trace, write_request, write_trace
 from port import checkpoints, lasagne_weights, training_state
 from port.bands import VARIANTS
 from port.network import make_network
 from port.recipes import recipe
 from port.synthetic import write_synthetic_scene
 from port.training import EpochLosses
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "parity"))  # where the small pair is made
+
+from judged_pair import NODES, make_pair
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both sides of a request, and the request."""
+
+    legacy: Record
+    port: Record
+    request: Record
+
 
 VARIANT = next(name for name, bands in VARIANTS.items() if len(bands) == min(map(len, VARIANTS.values())))
 SETTINGS = {"variant": VARIANT, "seed": 3}
@@ -100,6 +117,22 @@ def exhibits() -> list[bytes]:
         b'{"witness": "w", "verdict": "PASS", "tensors": 1, "numbers": 2, "unproven": [], "cases": [], "exhibits": '
         b'{"one": {"stages": []}}, "written": "now", "court": false}'
     ]
+
+
+@cache
+def pair() -> Pair:
+    """A small network's request, and the traces of both sides, forced."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = make_pair(Path(folder), dtype="float64", forced=True, wrong=None, nodes=NODES)
+        legacy, port = map(read_trace, made.write())
+        return Pair(legacy, port, read_request(made.request))
+
+
+@cache
+def manifests() -> list[bytes]:
+    """What the port's trace tells of itself."""
+    told = {name: value for name, value in pair().port.manifest.items() if name not in ("order", "content_sha256")}
+    return [json.dumps(told).encode()]
 
 
 REGIONS = [b"60:100,0:100", b" 0 : 1 , 2:3 ", b"5:5,0:1", b"999999999:1,1:2"]

@@ -17,7 +17,7 @@ from fuzz_tests.harness import CrashError, Harness, try_input
 
 CORPUS = Path(__file__).parents[1] / "fuzz_tests" / "corpus"
 KEPT = sorted(path for path in CORPUS.glob("*/*") if path.suffix == ".input")
-EXAMPLES = {"scene": 40, "original-weights": 120, "exhibits": 120}
+EXAMPLES = {"scene": 40, "judgement": 60, "original-weights": 120, "exhibits": 120}
 pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional:UserWarning")
 
 
