@@ -65,19 +65,24 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return court(folder / "report", wrong, path(folder / "path"))
 
 
+def spoiled(folder: Path, name: str, told: dict[str, str]) -> Pair:
+    """A network whose last stage is called by that name, and whose manifests tell this of their stack."""
+    pair = network(folder)
+    for side in (pair.legacy, pair.port):
+        for node in side.manifest["graph"]:
+            node["stage"] = node["stage"].replace("output", name)
+            node["inputs"] = [given.replace("output", name) for given in node["inputs"]]
+        side.arrays = {stage.replace("output", name): array for stage, array in side.arrays.items()}
+        side.manifest |= {"witness": name, "stack": told}
+    pair.spoil(name, lambda values: values + 1)
+    return pair
+
+
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every name that a trace tells is markup with a script in it."""
     folder = tmp_path_factory.mktemp("hostile")
-    pair = network(folder / "network")
-    for side in (pair.legacy, pair.port):
-        for node in side.manifest["graph"]:
-            node["stage"] = node["stage"].replace("output", HOSTILE)
-            node["inputs"] = [name.replace("output", HOSTILE) for name in node["inputs"]]
-        side.arrays = {name.replace("output", HOSTILE): array for name, array in side.arrays.items()}
-        side.manifest |= {"witness": HOSTILE, "stack": {HOSTILE: HOSTILE}}
-    pair.spoil(HOSTILE, lambda values: values + 1)
-    return court(folder / "report", pair)
+    return court(folder / "report", spoiled(folder / "network", HOSTILE, {HOSTILE: HOSTILE}))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ Exit codes: 0 pass, 1 fail, 2 vacuous or not exercised, 3 the witness could not 
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -130,7 +131,8 @@ def _programs(legacy: Path | None, port: Path | None) -> Programs:
 def _witness(name: str, program: Path | None) -> witness.Witness:
     """The witness asked for, with what is said on the way to it."""
     console = Console(stderr=True)
-    found = witness.find(name, say=lambda text: console.print(text, soft_wrap=True, markup=False), program=program)
+    say = partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    found = witness.find(name, say=say, program=program)
     for reason in found.reasons:
         console.print(reason, soft_wrap=True, markup=False)
     return found

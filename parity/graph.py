@@ -69,7 +69,7 @@ class Graph:
         """
         try:
             nodes = tuple(
-                Node(str(node["stage"]), str(node["operation"]), tuple(node["inputs"]), dict(node["attributes"]))
+                Node(str(node["stage"]), str(node["operation"]), _names(node["inputs"]), dict(node["attributes"]))
                 for node in manifest["graph"]
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -82,3 +82,10 @@ class Graph:
                 raise TraceError(f"{where}: stage {node.stage} {problem} in the manifest's graph; record it again")
             seen.add(node.stage)
         return cls(nodes)
+
+
+def _names(told: Any) -> tuple[str, ...]:
+    """Names of stages, as a manifest lists them; TypeError where it lists something else."""
+    if not isinstance(told, list) or not all(isinstance(name, str) for name in told):
+        raise TypeError(f"inputs are {told!r:.200}, expected names of stages")
+    return tuple(told)

@@ -52,7 +52,8 @@ def check_pair(
 
 
 def _same_request(legacy: Record, port: Record, request: Record | None) -> Iterator[Finding]:
-    hashes = {"legacy": legacy.manifest.get("request_sha256"), "port": port.manifest.get("request_sha256")}
+    sides_told = {"legacy": legacy.manifest.get("request_sha256"), "port": port.manifest.get("request_sha256")}
+    hashes = {side: None if told is None else str(told) for side, told in sides_told.items()}
     if request is not None:
         hashes["request"] = request.sha256
     if len(set(hashes.values())) != 1 or None in hashes.values():

@@ -4,13 +4,13 @@ An entry tells what the original does, what the port does and why, the switch be
 shows it with the node the port computes there on its own terms. `parity.ledger_proof` holds two runs of the port to it.
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from parity import ledger_text
 from parity.errors import LedgerError
 
 Value = str | int | float | bool
@@ -153,13 +153,15 @@ def read_ledger(path: Path) -> Ledger:
         LedgerError: missing, not TOML, no entry, or an entry with an unknown, missing, empty, doubled or wrong field.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = ledger_text.read(path)
     except (OSError, ValueError) as error:
         raise LedgerError(f"{path} cannot be read as a ledger: {error}; mend it or name another file") from error
     tables = content.pop("deviation", [])
     if content or not isinstance(tables, list) or not tables:
         found = f"{sorted(content)[0]!r}" if content else "no entry"
         raise LedgerError(f"{path} holds {found}; a ledger is a list of [[deviation]] tables and nothing else")
+    if not all(isinstance(table, dict) for table in tables):
+        raise LedgerError(f"{path}: deviation is a list of other things than tables; write [[deviation]]")
     entries = tuple(_entry(table, f"{path}, entry {number}") for number, table in enumerate(tables, start=1))
     ids = [entry.id for entry in entries]
     doubled = [id for id in ids if ids.count(id) > 1]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ STYLES: Mapping[Verdict, str] = {
     Verdict.VACUOUS: "yellow",
     Verdict.NOT_EXERCISED: "yellow",
 }
+
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no way to write."""
 
 
 def summary(comparison: Comparison) -> dict[str, Any]:
@@ -83,7 +88,8 @@ def write_junit(path: Path, comparisons: Mapping[str, Comparison]) -> None:
             case = ElementTree.SubElement(suite, "testcase", classname=name, name=finding.id)
             if finding.verdict is not Verdict.PASS:
                 ElementTree.SubElement(case, "failure", type=finding.verdict.value, message=finding.message)
-    write_text(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
+    text = ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+    write_text(path, _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text) + "\n")
 
 
 def write_docket(folder: Path, docket: Docket, *, witness: str) -> None:

@@ -161,7 +161,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda name: str(float(name)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ParityError(f"{path} is not JSON ({error}); write the report again") from error
     if not isinstance(content, dict):
         raise ParityError(f"{path} holds a {type(content).__name__}, expected an object; write the report again")

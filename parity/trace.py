@@ -8,6 +8,7 @@ nothing else is, and the manifest's hash over the entries is right.
 import hashlib
 import json
 import os
+import stat
 import sys
 import uuid
 import zipfile
@@ -15,20 +16,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from parity.archive import SIZE_LIMIT_BYTES, read_arrays
 from parity.errors import TraceError
 from parity.graph import Graph
+from parity.json_text import parse
 
 REQUEST_FORMAT = "parity-request/1"
 TRACE_FORMAT = "parity-trace/1"
+REASON_LIMIT = 400
+"""Letters of a message that a file's own content may fill."""
 FORCED = "forced/"
 """Prefix of what a program computed at a stage from the other side's recorded inputs (teacher-forced)."""
-SIZE_LIMIT_BYTES = 4 << 30
-"""A header that asks for more than this is refused before any memory is taken."""
+MANIFEST_LIMIT_BYTES = 16 << 20
+"""A hundred times a manifest of today; JSON takes twenty times its length in memory."""
 
 _PROCESS = {"id": uuid.uuid4().hex, "pid": os.getpid(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: the same request is the same bytes
@@ -147,59 +153,41 @@ def _write(path: Path, manifest: Mapping[str, Any], arrays: Mapping[str, np.ndar
 
 def _read(path: Path, expected_format: str) -> Record:
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            arrays = _read_entries(file, path)
+            arrays = read_arrays(file)
     except TraceError:
         raise
     except Exception as error:  # zipfile, its codecs and numpy's parser of headers raise a dozen unrelated kinds
-        raise TraceError(f"{path}: cannot be read as a trace or request ({error}); record it again") from error
+        told = f"{type(error).__name__}: {error}" if isinstance(error, MemoryError | RecursionError) else f"{error}"
+        reason = " ".join(told.split())[:REASON_LIMIT]
+        raise TraceError(f"{path}: cannot be read as a trace or request ({reason}); record it again") from error
     manifest = _manifest(arrays.pop("manifest", None), path)
     if manifest.get("format") != expected_format:
-        raise TraceError(f"{path}: format is {manifest.get('format')!r}, expected {expected_format!r}; record it again")
+        found = repr(manifest.get("format"))[:REASON_LIMIT]
+        raise TraceError(f"{path}: format is {found}, expected {expected_format!r}; record it again")
     _check_content(path, manifest, arrays)
     return Record(path, manifest, arrays, sha256)
 
 
-def _read_entries(file: IO[bytes], path: Path) -> dict[str, np.ndarray]:
-    """All members as arrays; sizes are checked in the headers before memory is taken."""
-    with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        total = sum(member.file_size for member in members)
-        if total > SIZE_LIMIT_BYTES:
-            raise TraceError(f"{path}: unpacks to {total} bytes, over the limit of {SIZE_LIMIT_BYTES}; it is not read")
-        names = [member.filename for member in members]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated or not all(name.endswith(".npy") for name in names):
-            raise TraceError(f"{path}: entries must be distinct and end in .npy; found {repeated or names}")
-        return {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
-
-
-def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """One entry, whose header must promise just the bytes that the archive holds for it."""
-    with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read_header(stream, max_header_size=10_000)
-        if dtype.hasobject or dtype.kind not in "biuf":
-            raise ValueError(f"entry {member.filename} has dtype {dtype}, not a number")
-        count = int(np.prod(shape, dtype=object)) if shape else 1
-        promised = member.file_size - stream.tell()
-        if count * dtype.itemsize != promised:
-            raise ValueError(
-                f"entry {member.filename} holds {promised} bytes, its header says {count * dtype.itemsize}"
-            )
-        array = np.frombuffer(stream.read(), dtype)
-    return array.reshape(shape, order="F" if fortran else "C")
+def _opened(path: Path) -> BufferedReader:
+    """The file, which must be one on a disk: a pipe would be waited for, a device may have no end."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise TraceError(f"{path}: cannot be read as a trace or request (a directory, pipe or device); name a file")
+    if found.st_size > SIZE_LIMIT_BYTES:
+        raise TraceError(f"{path}: has {found.st_size} bytes, over the limit of {SIZE_LIMIT_BYTES}; it is not read")
+    return path.open("rb")
 
 
 def _manifest(array: np.ndarray | None, path: Path) -> dict[str, Any]:
     if array is None or array.dtype != np.uint8 or array.ndim != 1:
         raise TraceError(f"{path}: no manifest (a JSON text as a one-dimensional uint8 entry); record it again")
+    if array.size > MANIFEST_LIMIT_BYTES:
+        raise TraceError(f"{path}: the manifest has {array.size} bytes, over the limit of {MANIFEST_LIMIT_BYTES}")
     try:
-        manifest = json.loads(array.tobytes())
-    except (ValueError, RecursionError) as error:
+        manifest = parse(array.tobytes())
+    except ValueError as error:
         raise TraceError(f"{path}: the manifest is not JSON ({error}); record it again") from error
     if not isinstance(manifest, dict):
         raise TraceError(f"{path}: the manifest is a {type(manifest).__name__}, expected an object; record it again")

@@ -1,24 +1,42 @@
 """The witness in a container: an image of Dockerfile.legacy, run without network by podman or docker."""
 
 import json
+import math
 import os
+import resource
 import shutil
+import stat
 import subprocess
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from parity.archive import SIZE_LIMIT_BYTES
 from parity.errors import WitnessError
-from parity.witness_live import ROOT, LiveWitness, cache, key
+from parity.witness_live import MEMORY_MB, ROOT, LiveWitness, cache, key
 from parity.witness_process import run
 
 ENGINES = ("podman", "docker")
 BUILD_S, ANSWER_S = 3600.0, 60.0
-DRIVER = "{{.Store.GraphDriverName}}"
-"""How podman keeps images, as its `info` names it."""
+ABLE = {
+    "podman": "{{.Store.GraphDriverName}} {{.Host.CgroupControllers}}",
+    "docker": "{{.Driver}} {{if .MemoryLimit}}memory{{end}} {{if .PidsLimit}}pids{{end}}",
+}
+"""What an engine's `info` is asked: how it keeps images, and what of a container's use it can bound."""
 SECURITY = ("no-new-privileges", "label=disable")
 """A witness gains no rights; SELinux, where it is on, lets it read what is mounted."""
+BOUNDS = {"memory": ("--memory", f"{MEMORY_MB}m", "--memory-swap", f"{MEMORY_MB}m"), "pids": ("--pids-limit", "256")}
+"""By what can be bounded: a compiler takes some processes, a witness less than 2 GB."""
+LIMITS = {"nofile": 1024, "nproc": 4096, "core": 0, "fsize": SIZE_LIMIT_BYTES}
+"""Open files, the user's processes, no core, no file larger than a trace may be."""
+TEMPORARY = "/tmp:rw,nosuid,nodev,size=512m,mode=1777"
+"""In memory, gone with the container; the compiler works there."""
+WITNESS_UID = 1000
+"""The user whom Dockerfile.legacy makes: who a witness is where the caller is root."""
+GRACE_S = 30
+"""So much later than it should have ended it ends itself, should nobody be left to end it."""
 PIP_ARGUMENTS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
 """The user's pip settings that a build follows where they are set."""
 
@@ -75,19 +93,59 @@ class ContainerWitness(LiveWitness):
 
     def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:
         container = f"sar2ndvi-{uuid.uuid4().hex[:12]}"
+        spelling = "blas__ldflags" if self.target == "pymc" else "blas.ldflags"
+        settings = self._settings("/cache", f"{spelling}=-lopenblas")
+        self._give(exchange)
+        command = [
+            self.engine, "run", "--rm", "--name", container, "--hostname", "witness", *self._confined(),
+            *(part for source, target in self._mounts(exchange).items() for part in ("-v", f"{source}:{target}")),
+            *(part for name, value in settings.items() for part in ("-e", f"{name}={value}")),
+            *self._root(), "timeout", "--kill-after=5", f"{math.ceil(timeout_s) + GRACE_S}", "python", "-m", *module,
+        ]  # fmt: skip
+        return run(command, what=what, timeout_s=timeout_s, say=self.say, stop=lambda: self._remove(container))
+
+    def _confined(self) -> list[str]:
+        """No network, no rights, an ordinary user, nothing to write but its folders, bounded memory and processes."""
+        options = [
+            "--network",
+            "none",
+            "--ipc",
+            "none",
+            *self._user(),
+            "--cap-drop",
+            "all",
+            "--read-only",
+            "--tmpfs",
+            TEMPORARY,
+        ]
+        if self.engine == "podman":
+            options.append("--read-only-tmpfs=false")  # else it could write to /run and /var/tmp too
+        options += [part for option in SECURITY for part in ("--security-opt", option)]
+        options += [part for name, most in LIMITS.items() for part in ("--ulimit", _limit(name, most))]
+        return options + [part for name, parts in BOUNDS.items() if name in self._able for part in parts]
+
+    def _mounts(self, exchange: Path) -> dict[str, str]:
+        """What of this machine the container sees: code to read, and two folders to write to.
+
+        Its own exchange, thrown away after, and what Theano compiled before, of the same program alone: what one
+        program leaves there runs in no other's name.
+        """
         mounts = {f"{ROOT / 'legacy'}": "/room/legacy:ro", f"{exchange}": "/exchange", f"{self._compiled()}": "/cache"}
         if self.program is not None:
             mounts[str(self.program.resolve().parent)] = "/program:ro"
-        spelling = "blas__ldflags" if self.target == "pymc" else "blas.ldflags"
-        settings = self._settings("/cache", f"{spelling}=-lopenblas")
-        command = [
-            self.engine, "run", "--rm", "--name", container, "--hostname", "witness", "--network", "none",
-            *self._user(), "--cap-drop", "all", *(part for option in SECURITY for part in ("--security-opt", option)),
-            *(part for source, target in mounts.items() for part in ("-v", f"{source}:{target}")),
-            *(part for name, value in settings.items() for part in ("-e", f"{name}={value}")),
-            *self._root(), "python", "-m", *module,
-        ]  # fmt: skip
-        return run(command, what=what, timeout_s=timeout_s, say=self.say, stop=lambda: self._remove(container))
+        return mounts
+
+    def _give(self, exchange: Path) -> None:
+        """Where the caller is root, the two folders and what is in the exchange become the ordinary user's."""
+        if os.getuid() != 0:
+            return
+        for path in (ROOT / "legacy", *([self.program.resolve()] if self.program else [])):
+            if not path.stat().st_mode & stat.S_IROTH:
+                raise WitnessError(
+                    f"{path} can be read by its owner alone, not by a container's user; chmod -R o+rX it"
+                )
+        for path in (exchange, *exchange.iterdir(), self._compiled()):
+            os.chown(path, WITNESS_UID, WITNESS_UID, follow_symlinks=False)
 
     def _root(self) -> list[str]:
         """What the container's files are: the image.
@@ -95,12 +153,28 @@ class ContainerWitness(LiveWitness):
         Podman's vfs copies all of it for each container, a gigabyte and seconds of a processor: there root is shown the
         image itself, which nothing in the container can write. It then is told what the image says of itself.
         """
-        if self.engine != "podman" or os.getuid() != 0 or self._asked("info", "--format", DRIVER) != "vfs":
+        if self.engine != "podman" or os.getuid() != 0 or "vfs" not in self._able:
             return [self.image]
-        told = json.loads(self._asked("image", "inspect", "--format", "{{json .Config}}", self.image))
-        settings = [part for setting in told["Env"] for part in ("-e", setting)]
-        layer = self._asked("image", "mount", self.image)
-        return [*settings, "-w", told["WorkingDir"], "--read-only", "--rootfs", layer]
+        told = self._asked("image", "inspect", "--format", "{{json .Config}}", self.image)
+        try:
+            image = json.loads(told)
+            settings, directory = [part for setting in image["Env"] for part in ("-e", setting)], image["WorkingDir"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise WitnessError(f"{self.name}: podman says {told[:200]!r} of {self.image}; build it again") from error
+        layer = Path(self._asked("image", "mount", self.image))
+        layer.chmod(0o755)  # vfs keeps the image's / to root; nobody else gets to where it lies
+        return [*settings, "-w", directory, "--rootfs", str(layer)]
+
+    @cached_property
+    def _able(self) -> frozenset[str]:
+        """What the engine says it is and can."""
+        words = self._asked("info", "--format", ABLE[self.engine]).replace("[", " ").replace("]", " ")
+        able = frozenset(words.split())
+        if lacking := [name for name in BOUNDS if name not in able]:
+            self.say(
+                f"{self.engine} cannot bound {' and '.join(lacking)} here; the address space is bounded all the same"
+            )
+        return able
 
     def _asked(self, *question: str) -> str:
         """The last line that the engine answers."""
@@ -108,13 +182,16 @@ class ContainerWitness(LiveWitness):
         return answer[-1] if answer else ""
 
     def _user(self) -> list[str]:
-        """The caller's own user, to whom the mounted directories belong; all capabilities are dropped besides."""
+        """The caller's own user, to whom the mounted directories belong; never root: where that calls, the image's."""
+        if os.getuid() == 0:
+            return ["--user", f"{WITNESS_UID}:{WITNESS_UID}"]
         user = ["--user", f"{os.getuid()}:{os.getgid()}"]
-        return [*user, "--userns", "keep-id"] if self.engine == "podman" and os.getuid() != 0 else user
+        return [*user, "--userns", "keep-id"] if self.engine == "podman" else user
 
     def _compiled(self) -> Path:
-        """Where Theano keeps compiled code between runs."""
-        return _directory(self._home() / "compiled")
+        """Where Theano keeps compiled code between runs of one program by one user."""
+        program = f"-{key(self.program)}" if self.program else ""
+        return _directory(self._home() / f"compiled-{os.getuid() or WITNESS_UID}{program}")
 
     def _remove(self, container: str) -> None:
         subprocess.run([self.engine, "rm", "-f", container], capture_output=True, check=False, timeout=60)
@@ -133,6 +210,13 @@ def working_engine() -> str:
             return engine
         reasons.append(f"{engine}: {reason}")
     raise WitnessError(f"no container engine works ({'; '.join(reasons)}); install podman, or choose another witness")
+
+
+def _limit(name: str, most: int) -> str:
+    """A limit as the engines take it, no higher than the caller's own, above which he may not set any."""
+    own = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[1]
+    least = most if own == resource.RLIM_INFINITY else min(most, own)
+    return f"{name}={least}:{least}"
 
 
 def _refusal(engine: str) -> str | None:

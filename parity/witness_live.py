@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import stat
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from parity.errors import TraceError, WitnessError
+from parity.json_text import parse
 from parity.trace import read_trace
 from parity.witness_process import Say, silent
 
@@ -63,15 +65,21 @@ class LiveWitness(ABC):
                 lines = self._launch(
                     ["legacy.stack"], Path(exchange), what=f"{self.name}: first start", timeout_s=START_S
                 )
-            told.write_text(self._stack(lines), encoding="utf-8")
-        self.stack = json.loads(told.read_text(encoding="utf-8"))
+            told.write_text(json.dumps(self._stack(lines)), encoding="utf-8")
+        self.stack = self._stack([told.read_text(encoding="utf-8")])
 
-    def _stack(self, lines: Sequence[str]) -> str:
-        """The JSON of the stack, the last of the lines that the first start wrote."""
+    def _stack(self, lines: Sequence[str]) -> dict[str, str]:
+        """The stack, name to version: the last of the lines that the first start wrote, as JSON."""
         try:
-            return json.dumps(json.loads(lines[-1]))
+            stack = parse(lines[-1])
+            if not isinstance(stack, dict):
+                raise ValueError(f"it is a {type(stack).__name__}")
         except (IndexError, ValueError) as error:
-            raise WitnessError(f"{self.name}: first start: wrote {lines[-1:]}, expected its stack as JSON") from error
+            told = [line[:200] for line in lines[-1:]]
+            raise WitnessError(
+                f"{self.name}: first start: wrote {told}, expected its stack as JSON ({error})"
+            ) from error
+        return {name: str(version)[:80] for name, version in stack.items()}
 
     def record(self, pairs: Sequence[tuple[Path, Path]], *, timeout_s: float | None = None) -> None:
         """Record a trace for each (request, trace) pair of paths, all in one process.
@@ -89,8 +97,8 @@ class LiveWitness(ABC):
                 [*self._module(), *(self._inside(exchange, name) for pair in names for name in pair)],
                 exchange, what=f"{self.name}: {len(pairs)} requests", timeout_s=allowed,
             )  # fmt: skip
-            for copy, trace in names:
-                self._check(exchange / copy, exchange / trace)
+            for (request, _), (_, trace) in zip(pairs, names, strict=True):  # the copy was the witness's to change
+                self._check(request, exchange / trace)
             for (_, destination), (_, trace) in zip(pairs, names, strict=True):
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 beside = destination.with_name(f".{destination.name}.{os.getpid()}")
@@ -108,8 +116,10 @@ class LiveWitness(ABC):
             shutil.copyfile(request, exchange / request.name)
             paths = [self._inside(exchange, name) for name in (request.name, "answer.npz")]
             self._launch([module, *paths], exchange, what=f"{self.name}: {module}", timeout_s=timeout_s)
-            if not (exchange / "answer.npz").is_file():
-                raise WitnessError(f"{self.name}: {module} ended well, but wrote no answer to {request.name}")
+            if (problem := _not_a_file(exchange / "answer.npz")) is not None:
+                raise WitnessError(
+                    f"{self.name}: {module} ended well, but wrote no answer to {request.name}: {problem}"
+                )
             shutil.copyfile(exchange / "answer.npz", answer)
 
     def _module(self) -> list[str]:
@@ -117,6 +127,9 @@ class LiveWitness(ABC):
         return ["legacy.observe", self._program(self.program)] if self.program else ["legacy.record"]
 
     def _check(self, request: Path, trace: Path) -> None:
+        """Raise WitnessError unless a sound trace of the request lies there, and is a file of its own."""
+        if (problem := _not_a_file(trace)) is not None:
+            raise WitnessError(f"{self.name}: wrote no sound trace of {request.name}: {problem}")
         try:
             record = read_trace(trace)
         except TraceError as error:
@@ -162,6 +175,17 @@ class LiveWitness(ABC):
     @abstractmethod
     def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:
         """Run `python -m` module with its arguments there, and return its last lines."""
+
+
+def _not_a_file(path: Path) -> str | None:
+    """Why what a witness left is no file of its own: it may be nothing, or a link, pipe or folder; None where it is."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        return f"{path.name}: {error.strerror}"
+    if stat.S_ISLNK(mode):
+        return f"{path.name} is a link to {str(path.readlink())[:80]}, which is not followed"
+    return None if stat.S_ISREG(mode) else f"{path.name} is a folder, pipe or device, not a file"
 
 
 def cache() -> Path:

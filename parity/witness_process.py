@@ -12,6 +12,14 @@ from parity.errors import WitnessError
 Say = Callable[[str], None]
 """Takes one line of progress."""
 TAIL_LINES = 12
+LINE_LIMIT = 4096
+"""Letters of one line; a longer one, which may have no end, is taken in parts."""
+OUTPUT_LIMIT = 2 << 20
+"""Letters in all; making an environment takes a tenth."""
+SHOWN = 300
+"""Letters of a line that stand in a message."""
+MEMORY = ", as where memory ends"
+"""What a kill most often means."""
 
 
 def silent(_line: str) -> None:
@@ -59,24 +67,42 @@ def run(
     try:
         with process:
             _listen(process, late, take)
+    except WitnessError as error:
+        raise WitnessError(f"{what}: {error}") from error
     finally:
         timer.cancel()
         if late.is_set() and stop is not None:
             stop()
     if late.is_set() or process.returncode != 0:
-        end = f"no end after {timeout_s:g} s" if late.is_set() else f"exit code {process.returncode}"
-        raise WitnessError(f"{what}: {end}; it wrote last: {' | '.join(tail) or 'nothing'}")
+        end = f"no end after {timeout_s:g} s" if late.is_set() else _told(process.returncode)
+        raise WitnessError(f"{what}: {end}; it wrote last: {' | '.join(line[:SHOWN] for line in tail) or 'nothing'}")
     return list(tail)
 
 
 def _listen(process: subprocess.Popen[str], late: threading.Event, take: Callable[[str], object]) -> None:
     """Take each line as it comes; whatever interrupts the listening ends the process too."""
     try:
-        for line in process.stdout or ():
-            take(line.rstrip())
+        letters = 0
+        while process.stdout and (line := process.stdout.readline(LINE_LIMIT)):
+            letters += len(line)
+            if letters > OUTPUT_LIMIT:
+                raise WitnessError(f"it wrote more than {OUTPUT_LIMIT} letters, last {_printable(line[:SHOWN])}")
+            take(_printable(line.rstrip()))
     except BaseException:
         _end(process, late)
         raise
+
+
+def _printable(line: str) -> str:
+    """A line without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\t" else "\N{REPLACEMENT CHARACTER}" for letter in line)
+
+
+def _told(code: int) -> str:
+    """An exit code, with the signal that ended the program where one did: 128 and more where a container tells it."""
+    number = -code if code < 0 else code - 128
+    name = next((each.name for each in signal.Signals if each == number), None)
+    return f"exit code {code}" + (f" ({name}{MEMORY if name == 'SIGKILL' else ''})" if name else "")
 
 
 def _end(process: subprocess.Popen[str], late: threading.Event) -> None:

@@ -56,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PROCEEDINGS] = {}
     config.stash[LEDGERS] = {}
     config.stash[CLOSING] = []
+    config.stash[UNHEARD] = []
 
 
 WITNESSES = pytest.StashKey[list[Witness]]()
@@ -63,6 +64,8 @@ WORKSHOP = pytest.StashKey[Workshop]()
 PROCEEDINGS = pytest.StashKey[dict[str, Proceedings]]()
 LEDGERS = pytest.StashKey[dict[str, LedgerProceedings]]()
 CLOSING = pytest.StashKey[list[str]]()
+UNHEARD = pytest.StashKey[list[str]]()
+"""What each test says that no witness answered."""
 
 
 def say(config: pytest.Config, line: str) -> None:
@@ -88,6 +91,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         "test_dense_blocks.py": not READ_RASTERS.isdisjoint(names),
         "test_tilings.py": not READ_RASTERS.isdisjoint(names),
         "test_ledger.py": not READ_RASTERS.isdisjoint(names),
+        "test_confinement.py": not {"container", "period"}.isdisjoint(names),
         "test_own_port.py": not set(LIVE).isdisjoint(names),
     }
     return None if needed.get(collection_path.name, True) else True
@@ -184,6 +188,16 @@ def tell(config: pytest.Config, text: str) -> None:
         config.get_terminal_writer().line(text)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[pytest.TestReport]:
+    """Mark a test that failed because a witness hung, died or wrote no sound trace."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, WitnessError):
+        item.config.stash[UNHEARD].append(str(call.excinfo.value))
+        report.no_witness = True
+    return report
+
+
 @pytest.fixture
 def comparison(proceedings: Proceedings, case: Case) -> Comparison:
     """The judged case."""
@@ -260,6 +274,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if left_out and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.config.stash[CLOSING].append(f"failed: tests were {', '.join(left_out)}; this court leaves nothing out")
+    unheard = session.config.stash.get(UNHEARD, [])
+    failed = [report for kind in ("failed", "error") for report in terminal.stats.get(kind, [])]
+    if unheard and all(getattr(report, "no_witness", False) for report in failed):  # what else failed is a failure: 1
+        session.exitstatus = NO_WITNESS
+    session.config.stash[CLOSING] += [f"no witness: {reason}" for reason in dict.fromkeys(unheard)][:3]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -76,7 +76,7 @@ def read(path: Path = PAPER) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PaperError(f"{path} cannot be read: {error}; restore it") from error
 
 

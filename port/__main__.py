@@ -504,7 +504,7 @@ def _size(text: str) -> tuple[int, int]:
     """Rows and columns written as ROWSxCOLS."""
     match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
     if match is None:
-        raise SettingError(f"size {text!r} is not of the form ROWSxCOLS, such as 256x256")
+        raise SettingError(f"size {text!r:.60} is not of the form ROWSxCOLS, such as 256x256")
     return int(match[1]), int(match[2])
 
 

@@ -125,7 +125,7 @@ def read(folder: Path, job: Job) -> Outcome | None:
         return Outcome(job, content["methods"], content["seconds"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise OutputError(
             f"{path} is not a done run ({problem!r}), expected JSON with methods and seconds; remove it, and its run "
             f"is done again"

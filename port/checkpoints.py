@@ -13,18 +13,21 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load
 from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
+from port import tensor_file
+from port.bands import variant_bands
 from port.errors import Sar2NdviError, WeightsError
 from port.files import replacing
+from port.json_text import parse
 from port.network import FusionCNN, make_network
 from port.recipes import Recipe, recipe
 from port.versions import versions
+from port.whole_file import read_bytes
 
 FORMAT = "sar2ndvi-checkpoint/1"
+DESCRIPTION_LIMIT_BYTES = 1 << 20
 _OPTIMISER = "optimiser/"
 
 
@@ -126,19 +129,21 @@ def read(path: Path) -> Checkpoint:
     """
     content = _bytes(path)
     described = _description(path.with_suffix(".json"))
-    digest = hashlib.sha256(content).hexdigest()
+    digest, recorded = hashlib.sha256(content).hexdigest(), described.get("sha256")
     if described.get("format") != FORMAT:
         raise WeightsError(
-            f"{path.with_suffix('.json')} has format {described.get('format')!r}, expected {FORMAT!r}; give a "
+            f"{path.with_suffix('.json')} has format {described.get('format')!r:.80}, expected {FORMAT!r}; give a "
             f"checkpoint written by this program"
         )
-    if described["sha256"] != digest:
+    if recorded != digest:
         raise WeightsError(
             f"{path} has sha256 {digest[:16]}..., but {path.with_suffix('.json').name} describes a file of "
-            f"{described['sha256'][:16]}...; one was changed or copied without the other, copy both again"
+            f"{recorded!s:.16}...; one was changed or copied without the other, copy both again"
         )
     try:
-        tensors = load(content)
+        tensors, _ = tensor_file.loaded(content)
+        variant_bands(described["variant"])
+        _check_epoch(described["epoch"])
         checkpoint = Checkpoint(
             variant=described["variant"],
             recipe=_recipe(described["recipe"]),
@@ -148,7 +153,7 @@ def read(path: Path) -> Checkpoint:
                 name.removeprefix(_OPTIMISER): value for name, value in tensors.items() if name.startswith(_OPTIMISER)
             },
         )
-    except (SafetensorError, KeyError, TypeError, Sar2NdviError) as problem:
+    except (KeyError, TypeError, ValueError, Sar2NdviError) as problem:
         raise WeightsError(f"{path} cannot be used ({problem}); give a checkpoint written by this program") from problem
     return checkpoint
 
@@ -156,17 +161,16 @@ def read(path: Path) -> Checkpoint:
 def _bytes(path: Path) -> bytes:
     """A checkpoint file's content."""
     try:
-        return path.read_bytes()
-    except OSError as problem:
-        raise WeightsError(
-            f"cannot read checkpoint {path}: {problem.strerror}; give a .safetensors file of a run"
-        ) from problem
+        return tensor_file.read(path)
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise WeightsError(f"cannot read checkpoint {path}: {reason}; give a .safetensors file of a run") from problem
 
 
 def _description(path: Path) -> dict[str, Any]:
     """The JSON beside the tensors."""
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        described = parse(read_bytes(path, DESCRIPTION_LIMIT_BYTES))
     except OSError as problem:
         raise WeightsError(
             f"cannot read {path}: {problem.strerror}; a checkpoint is a .safetensors file and the .json of the same "
@@ -177,6 +181,12 @@ def _description(path: Path) -> dict[str, Any]:
     if not isinstance(described, dict):
         raise WeightsError(f"{path} holds a {type(described).__name__}, expected an object; copy it again from its run")
     return described
+
+
+def _check_epoch(epoch: Any) -> None:
+    """Raise WeightsError unless it is a whole number from 0 up."""
+    if type(epoch) is not int or epoch < 0:
+        raise WeightsError(f"its epoch is {epoch!r:.40}, expected a whole number from 0 up")
 
 
 def _recipe(fields: Mapping[str, Any]) -> Recipe:

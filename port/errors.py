@@ -1,8 +1,20 @@
 """The product's one family of errors: each message is one paragraph that says what, where, both values, what to do."""
 
+LETTERS = 3900
+"""Of a message."""
+
 
 class Sar2NdviError(Exception):
-    """Any input or setting the product refuses; the command line prints it without a traceback, exit code 2."""
+    """Any input or setting the product refuses; the command line prints it without a traceback, exit code 2.
+
+    What a file or an option put into the message is shown as far as it can be: it steers no terminal.
+    """
+
+    def __init__(self, message: str) -> None:
+        shown = (
+            letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in message
+        )
+        super().__init__("".join(shown)[:LETTERS])
 
 
 class SceneError(Sar2NdviError):

@@ -5,7 +5,6 @@ The original's filters are all "flipped"; "as-stored" are those of a layer told 
 The original saves `numpy.savez(path, W1, b1, W2, b2, W3, b3)`, which names the arrays arr_0 to arr_5.
 """
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from port.bands import VARIANTS, variant_bands
 from port.errors import WeightsError
 from port.files import replacing
 from port.network import LAYERS
+from port.npz import read_arrays
 from port.recipes import Filters
 
 Shape = tuple[int, ...]
@@ -93,8 +93,9 @@ def read_npz(path: Path, variant: str, filters: Filters = "flipped") -> dict[str
     names = tuple(f"arr_{index}" for index in range(len(shapes)))
     if set(arrays) != set(names):
         raise WeightsError(
-            f"{path} holds {', '.join(sorted(arrays)) or 'no arrays'}; a file saved by the original holds {names[0]} "
-            f"to {names[-1]} (W1, b1, W2, b2, W3, b3). Give a file written by its numpy.savez(path, *parameters)"
+            f"{path} holds {', '.join(sorted(arrays))[:400] or 'no arrays'}; a file saved by the original holds "
+            f"{names[0]} to {names[-1]} (W1, b1, W2, b2, W3, b3). Give a file written by its "
+            f"numpy.savez(path, *parameters)"
         )
     parameters = [arrays[name] for name in names]
     _check_shapes(path, variant, parameters, shapes)
@@ -106,15 +107,15 @@ def read_npz(path: Path, variant: str, filters: Filters = "flipped") -> dict[str
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz, none of them pickled."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return read_arrays(path)
     except FileNotFoundError:
         raise WeightsError(
             f"there is no weight file {path}; give a checkpoint .safetensors or the original's .npz"
         ) from None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as problem:
+    except (OSError, ValueError) as problem:
+        reason = " ".join(str(problem).split())[:400]
         raise WeightsError(
-            f"{path} is no .npz of plain arrays ({problem}); give a file saved by numpy.savez"
+            f"{path} is no .npz of plain arrays ({reason}); give a file saved by numpy.savez"
         ) from problem
 
 

@@ -41,7 +41,7 @@ class Region:
         match = _FORM.fullmatch(text)
         if match is None:
             raise RegionError(
-                f"region {text!r} is not of the form R0:R1,C0:C1 (whole pixels from 0, such as 60:100,0:100)"
+                f"region {text!r:.60} is not of the form R0:R1,C0:C1 (whole pixels from 0, such as 60:100,0:100)"
             )
         return cls(*map(int, match.groups()))
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from port import tensor_file
 from port.checkpoints import clean_name, optimiser_state
 from port.errors import SettingError, WeightsError
 from port.files import replacing
+from port.json_text import parse
 from port.training import EpochLosses
 
 FORMAT = "sar2ndvi-training-state/1"
@@ -67,7 +68,7 @@ def write(path: Path, state: TrainingState) -> None:
     """
     told = {
         "settings": state.settings,
-        "losses": [[row.epoch, row.training, _number(row.validation)] for row in state.losses],
+        "losses": [[row.epoch, _number(row.training), _number(row.validation)] for row in state.losses],
     }
     tensors = {name: value.contiguous() for name, value in state.tensors.items()}
     with replacing(path) as beside:
@@ -84,19 +85,36 @@ def read(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
     if not path.exists():
         return None
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-    except (SafetensorError, OSError) as problem:
+        tensors, metadata = tensor_file.loaded(tensor_file.read(path))
+    except (OSError, ValueError) as problem:
         raise WeightsError(f"{path} cannot be read ({problem}); name another file for --state") from problem
     if metadata.get("format") != FORMAT:
         raise WeightsError(
             f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}; name another file for --state"
         )
-    told = json.loads(metadata["state"])
-    losses = [EpochLosses(epoch, loss, math.nan if held is None else held) for epoch, loss, held in told["losses"]]
-    _check_same(path, found=told["settings"], asked=json.loads(json.dumps(settings)))
+    told_settings, losses = _told(path, metadata)
+    _check_same(path, found=told_settings, asked=json.loads(json.dumps(settings)))
     return TrainingState(tensors, losses, settings)
+
+
+def _told(path: Path, metadata: Mapping[str, str]) -> tuple[dict[str, Any], list[EpochLosses]]:
+    """The settings and the epochs' losses that a file's header tells."""
+    try:
+        told = parse(metadata["state"])
+        settings, losses = dict(told["settings"]), [_losses(*row) for row in told["losses"]]
+    except (KeyError, TypeError, ValueError) as problem:
+        raise WeightsError(
+            f"{path} tells no settings and losses of a training ({problem!r:.200}); name another file for --state"
+        ) from problem
+    return settings, losses
+
+
+def _losses(epoch: int, training: float | None, validation: float | None) -> EpochLosses:
+    """An epoch's losses as written: numbers, or None where one is none."""
+    losses = [math.nan if loss is None else loss for loss in (training, validation)]
+    if type(epoch) is not int or not all(isinstance(loss, int | float) for loss in losses):
+        raise ValueError(f"epoch {epoch!r:.40} has losses {training!r:.40} and {validation!r:.40}")
+    return EpochLosses(epoch, *losses)
 
 
 def _check_same(path: Path, *, found: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -110,5 +128,5 @@ def _check_same(path: Path, *, found: Mapping[str, Any], asked: Mapping[str, Any
 
 
 def _number(value: float) -> float | None:
-    """NaN as None: JSON has none."""
-    return None if math.isnan(value) else value
+    """What is no number as None: JSON has neither NaN nor infinity."""
+    return value if math.isfinite(value) else None

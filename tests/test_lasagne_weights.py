@@ -71,7 +71,7 @@ def test_files_return_unchanged(variant: str, dtype: str, tmp_path: Path) -> Non
     np.savez(path, *saved)
     state = read_npz(path, variant)
     write_npz(copy, state)
-    with np.load(copy) as archive:
+    with np.load(copy, allow_pickle=False) as archive:
         assert archive.files == [f"arr_{index}" for index in range(6)]
         for name, array in zip(archive.files, saved, strict=True):
             assert np.array_equal(archive[name], array)
@@ -88,7 +88,7 @@ def test_filters_are_read_and_written_one_way(filters: str, tmp_path: Path) -> N
     expected = saved[0] if filters == "as-stored" else saved[0][:, :, ::-1, ::-1]
     assert np.array_equal(state["conv1.weight"].numpy(), expected)
     write_npz(tmp_path / "again.npz", state, filters)
-    with np.load(tmp_path / "again.npz") as again:
+    with np.load(tmp_path / "again.npz", allow_pickle=False) as again:
         assert all(np.array_equal(again[f"arr_{index}"], array) for index, array in enumerate(saved))
 
 
@@ -101,7 +101,7 @@ def test_weight_files_follow_the_recipe_s_switch(filters: str, tmp_path: Path) -
     assert np.array_equal(from_state(found.weights, filters)[0], parameters("SAR")[0])
     convert(tmp_path / "model.npz", tmp_path / "ours.safetensors", **given)
     convert(tmp_path / "ours.safetensors", tmp_path / "theirs.npz")
-    with np.load(tmp_path / "theirs.npz") as theirs:
+    with np.load(tmp_path / "theirs.npz", allow_pickle=False) as theirs:
         assert np.array_equal(theirs["arr_2"], parameters("SAR")[2])
 
 

@@ -282,23 +282,87 @@ def test_an_image_is_named_by_what_it_is_made_from(path: Path, tmp_path: Path, m
     assert ContainerWitness(target="period").image.startswith("sar2ndvi-legacy-period:")
 
 
-def test_a_container_has_no_network_and_no_capabilities(path: Path, tmp_path: Path) -> None:
-    """The witness reads its code, writes to its exchange, and reaches nothing else."""
-    log = tmp_path / "log"
-    program(path / "podman", f'echo "$@" >> {log}; echo "{{}}"')
-    ContainerWitness(engine="podman").prepare()
-    launched = log.read_text(encoding="utf-8").splitlines()[-1]
-    assert "--network none" in launched
-    assert "--cap-drop all" in launched
-    assert "/legacy:/room/legacy:ro" in launched
-    assert launched.endswith("python -m legacy.stack")
+ABLE = {"podman": "overlay [cpu memory pids]", "docker": "overlay2 memory pids"}
+"""What each engine's `info` says where it can bound memory and processes."""
+
+
+def launched(path: Path, engine: str, able: str) -> str:
+    """The words that the engine is given to run the witness."""
+    log = path.parent / "log"
+    script = f'echo "$@" >> {log}; [ "$1" = info ] && echo "{able}" || echo "{{}}"'
+    program(path / engine, script)
+    ContainerWitness(engine=engine).prepare()
+    return log.read_text(encoding="utf-8").splitlines()[-1]
+
+
+@pytest.mark.parametrize("engine", ABLE)
+def test_a_container_is_confined(path: Path, engine: str) -> None:
+    """No network, no rights, read-only but for its own, bounded; it reads its code and reaches nothing else."""
+    words = launched(path, engine, ABLE[engine])
+    for option in (
+        "--network none", "--ipc none", "--cap-drop all", "--read-only ", "--security-opt no-new-privileges",
+        "--tmpfs /tmp:rw,nosuid,nodev,size=512m,mode=1777", "--memory 8192m --memory-swap 8192m", "--pids-limit 256",
+        "--ulimit core=0:0", "--ulimit fsize=4294967296:4294967296", "/legacy:/room/legacy:ro",
+    ):  # fmt: skip
+        assert option in words
+    assert words.endswith("timeout --kill-after=5 330 python -m legacy.stack")
+    assert ("--read-only-tmpfs=false" in words) is (engine == "podman")
+    writable = [
+        word.split(":")[1]
+        for word in words.split()
+        if word.startswith("/") and word.count(":") == 1 and not word.startswith("/tmp:rw")
+    ]
+    assert sorted(writable) == ["/cache", "/exchange"]
+
+
+@pytest.mark.parametrize("engine", ABLE)
+@pytest.mark.parametrize(("user", "group"), [(0, 0), (501, 20)], ids=["root", "another user"])
+def test_a_container_s_user_is_never_root(
+    path: Path, engine: str, user: int, group: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller's own, or where root calls the one that the image has, to whom its two folders are given."""
+    given: list[Path] = []
+    monkeypatch.setattr("os.getuid", lambda: user)
+    monkeypatch.setattr("os.getgid", lambda: group)
+    monkeypatch.setattr("os.chown", lambda path, uid, gid, follow_symlinks: given.append(path))
+    words = launched(path, engine, ABLE[engine])
+    assert f"--user {user or 1000}:{group or 1000} " in words
+    assert ("--userns keep-id" in words) is (engine == "podman" and user != 0)
+    assert len(given) == (0 if user else 2)
+
+
+@pytest.mark.parametrize("engine", ABLE)
+def test_what_cannot_be_bounded_is_said(path: Path, engine: str) -> None:
+    """Where the engine has no control groups to bound memory by, it is run without, and the user is told."""
+    said: list[str] = []
+    log = path.parent / "log"
+    program(path / engine, f'echo "$@" >> {log}; [ "$1" = info ] && echo "overlay []" || echo "{{}}"')
+    ContainerWitness(engine=engine, say=said.append).prepare()
+    assert "--memory" not in log.read_text(encoding="utf-8")
+    assert f"{engine} cannot bound memory and pids here; the address space is bounded all the same" in said
+
+
+def test_compiled_code_of_one_program_runs_in_no_other_s_name(path: Path, tmp_path: Path) -> None:
+    """What a program leaves among its compiled code is not another's."""
+    (tmp_path / "one.py").write_text("1", encoding="utf-8")
+    (tmp_path / "other.py").write_text("2", encoding="utf-8")
+    programs = (None, tmp_path / "one.py", tmp_path / "other.py")
+    places = {ContainerWitness(program=each)._compiled() for each in programs}
+    assert len(places) == len(programs)
+
+
+def test_a_limit_is_no_higher_than_the_caller_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody but root may set one above his own."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (100, 500))
+    assert witness_container._limit("nofile", 1024) == "nofile=500:500"
+    assert witness_container._limit("core", 0) == "core=0:0"
 
 
 VFS = """
 echo "$@" >> {log}
 case "$1 $2" in
   "info --format") echo vfs ;;
-  "image mount") echo /layers/image ;;
+  "image mount") echo {layer} ;;
   "image inspect") echo '{{"Env": ["PYTHONPATH=/room"], "WorkingDir": "/room"}}' ;;
   *) echo "{{}}" ;;
 esac
@@ -312,13 +376,14 @@ def test_no_image_is_copied_for_a_container(
 ) -> None:
     """Where podman would copy the image each time, root runs the image itself, unwritable; others may not mount it."""
     log = tmp_path / "log"
-    program(path / "podman", VFS.format(log=log))
+    program(path / "podman", VFS.format(log=log, layer=tmp_path))
     monkeypatch.setattr("os.getuid", lambda: user)
     witness = ContainerWitness(engine="podman")
     witness.prepare()
     launched = log.read_text(encoding="utf-8").splitlines()[-1]
-    own = "-e PYTHONPATH=/room -w /room --read-only --rootfs /layers/image python -m legacy.stack"
-    assert launched.endswith(f"{witness.image} python -m legacy.stack" if copies else own)
+    end = "timeout --kill-after=5 330 python -m legacy.stack"
+    own = f"-e PYTHONPATH=/room -w /room --rootfs {tmp_path} {end}"
+    assert launched.endswith(f"{witness.image} {end}" if copies else own)
 
 
 def test_our_own_pins_do_not_reach_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def _weight_file() -> dict[str, np.ndarray]:
         ours, theirs = folder / "ours.safetensors", folder / "theirs.npz"
         checkpoints.save(ours, Checkpoint(variant=VARIANT, recipe=original, epoch=0, weights=weights))
         convert(ours, theirs)
-        with np.load(theirs) as archive:
+        with np.load(theirs, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
 
 

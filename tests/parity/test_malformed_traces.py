@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity import trace
+from parity import archive
 from parity.errors import TraceError
 from parity.trace import content_sha256, read_request, read_trace, write_trace
 
@@ -211,7 +211,7 @@ def test_header_that_is_none_is_refused(path: Path, header: str) -> None:
 
 def test_more_than_the_limit_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive that unpacks to more than the limit is refused by its directory alone."""
-    monkeypatch.setattr(trace, "SIZE_LIMIT_BYTES", 500)
+    monkeypatch.setattr(archive, "SIZE_LIMIT_BYTES", 500)
     refused(path, r"unpacks to \d{3} bytes, over the limit of 500; it is not read")
 
 

@@ -1,0 +1,1 @@
+"""What a witness in a container is kept from, asked from within."""
