@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from port import ablation, ablation_table, audit_table, onnx_export, runs, weights
+from port import ablation, ablation_table, audit_table, onnx_export, run_record, runs, weights
 from port.ablation_table import Row
 from port.audit import PREDICTION_SAMPLE_PX, Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
@@ -32,6 +33,7 @@ from port.errors import Sar2NdviError, SettingError
 from port.evaluation import Comparison, compared, read_maps
 from port.files import replacing
 from port.findings import errors, told, warnings
+from port.interrupts import Stopped, heard
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.prediction import TILE_PX, write_prediction
@@ -40,6 +42,7 @@ from port.recipes import RECIPES, Recipe, recipe
 from port.regions import Region
 from port.remaining import Remaining
 from port.scenes import Scene
+from port.settings import Settings
 from port.summary import COLUMNS, table_sections
 from port.synthetic import write_synthetic_scene
 from port.tile_timing import timed_tile
@@ -86,6 +89,11 @@ def options(debug: Annotated[bool, typer.Option(help="Show the traceback of an e
 @with_switches()
 def train(
     *,
+    context: typer.Context,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was stopped; all else is taken from its folder."),
+    ] = None,
     data: Annotated[str, typer.Option(metavar="DIR|synthetic", help="A scene's folder, or one made up.")] = "synthetic",
     variant: Annotated[str, typer.Option(metavar="|".join(VARIANTS), help="Which channels are used.")] = "SOPTIIp",
     recipe_name: Annotated[str, typer.Option("--recipe", metavar="|".join(RECIPES), help="Set of switches.")] = (
@@ -103,19 +111,16 @@ def train(
     engine: Annotated[
         str, typer.Option(metavar="|".join((*ENGINES, AUTO)), help="How it is computed; auto: the fastest, measured.")
     ] = DEFAULT,
-    state: Annotated[
-        Path | None,
-        typer.Option(metavar="F.safetensors", help="Kept after each epoch; if it is there, training goes on from it."),
-    ] = None,
     threads: ThreadsOption = None,
     switches: Mapping[str, Any],
 ) -> None:
     """Train, predict, evaluate, compare with the baselines, summarise and draw, into a new folder.
 
-    Under torchrun all processes train together, and the first does the rest.
+    Stopped or killed, the run goes on by --resume as if it had never been. Under torchrun all processes train together,
+    and the first does the rest.
     """
     _use_threads(threads)
-    settings = runs.Settings(
+    settings = Settings(
         variant=variant,
         recipe=recipe(recipe_name, **switches),
         data=None if data == "synthetic" else Path(data),
@@ -125,14 +130,16 @@ def train(
         out=out_folder,
         force=force,
         engine=engine,
-        state=state,
     )
-    with joined_processes() as processes:
+    with _resumable(), joined_processes() as processes:
         if processes.rank:
-            runs.help_training(settings, processes)
+            runs.help_training(processes)
             return
         with StageProgress() as progress:
-            done = runs.run(settings, progress, processes)
+            if resume is None:
+                done = runs.run(settings, progress, processes)
+            else:
+                done = runs.resume(resume, out_folder, _given(context, settings), progress, processes)
     _print_table(done.comparisons)
     names = ", ".join(sorted(path.name for path in done.folder.iterdir()))
     _last_line(f"{done.folder}: {names}")
@@ -494,6 +501,28 @@ def _stopped(what: str) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Where a signal stops a run, say what was kept, and how it goes on; exit code 130 or 143."""
+    try:
+        with heard():
+            yield
+    except Stopped as stop:
+        kept = "; ".join(getattr(stop, "__notes__", ())) or "nothing was begun"
+        _plain(err, f"stopped by {stop}; {kept}")
+        raise typer.Exit(stop.exit_code) from None
+
+
+def _given(context: typer.Context, settings: Settings) -> dict[str, Any]:
+    """Of a run's settings those that the command line names, as its record does."""
+    asked = {**run_record.asked(settings, {"threads": context.params["threads"]}), **asdict(settings.recipe)}
+    asked["recipe"] = settings.recipe.name
+    names = {"recipe_name": "recipe"}
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    named = [names.get(name, name) for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+    return {name: asked[name] for name in named if name in asked}
+
+
 def _size(text: str) -> tuple[int, int]:
     """Rows and columns written as ROWSxCOLS."""
     match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
@@ -608,7 +637,7 @@ def main() -> None:
     except Sar2NdviError as error:
         if Failure.debug:
             raise
-        _plain(err, f"error: {error}", style="red")
+        _plain(err, f"error: {'; '.join((str(error), *getattr(error, '__notes__', ())))}", style="red")
         sys.exit(2)
 
 
