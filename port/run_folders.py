@@ -96,6 +96,7 @@ def unfinished(run: Path, out: Path) -> RunFolder:
             return folder
     for folder in places:
         if (folder.path / run_record.NAME).is_file():
+            _tidy(folder)
             raise SettingError(f"run {folder.path} is finished, nothing is left to resume; its results are there")
     others = sorted(path.name[1:].removesuffix(".partial") for path in out.glob(".*.partial"))
     raise SettingError(
@@ -112,14 +113,19 @@ def _filled(folder: RunFolder, *, resumed: bool = False) -> Iterator[None]:
             yield
             folder.partial.rename(folder.path)
             flush(folder.path.parent)
-            for name in (_STATE, _LOCK):
-                (folder.path / name).unlink(missing_ok=True)
+            _tidy(folder)
         except BaseException as error:
             if folder.partial.is_dir() and (resumed or _can_be_resumed(folder, error)):
                 error.add_note(_kept(folder))
             else:
                 shutil.rmtree(folder.partial, ignore_errors=True)
             raise
+
+
+def _tidy(folder: RunFolder) -> None:
+    """Remove from a whole run what only an unfinished one needs."""
+    for name in (_STATE, _LOCK):
+        (folder.path / name).unlink(missing_ok=True)
 
 
 def _can_be_resumed(folder: RunFolder, error: BaseException) -> bool:

@@ -40,23 +40,26 @@ def asked(settings: Settings, conditions: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def planned(record: Mapping[str, Any], scene: Scene, region: Region, split: Split) -> dict[str, Any]:
-    """The record with what the scene adds.
+def of_scene(record: Mapping[str, Any], scene: Scene) -> dict[str, Any]:
+    """The record with the scene's content.
 
     Raises:
-        SceneError: the scene holds other pixels than when the run began.
+        SceneError: the scene holds other pixels than those recorded.
     """
     digest = scene_digest(scene)
     if record.get("scene_sha256", digest) != digest:
         raise SceneError(
-            f"{scene.directory} holds another scene (sha256 {digest[:16]}...) than when the run began "
+            f"{scene.directory} holds another scene (sha256 {digest[:16]}...) than the run was begun with "
             f"({record['scene_sha256'][:16]}...); put that one back, or begin a new run"
         )
+    dates = [day.isoformat() if day else None for day in scene.dates]
+    return {**record, "scene_sha256": digest, "dates": dates, "scene_shape_px": scene.shape}
+
+
+def planned(record: Mapping[str, Any], region: Region, split: Split) -> dict[str, Any]:
+    """The record with what is tested and trained on."""
     return {
         **record,
-        "scene_sha256": digest,
-        "dates": [day.isoformat() if day else None for day in scene.dates],
-        "scene_shape_px": scene.shape,
         "test_region": str(region),
         "patches": {"training": len(split.training), "validation": len(split.validation), "note": split.note},
     }

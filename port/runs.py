@@ -117,9 +117,10 @@ def _six_stages(
 ) -> Run:
     """From what was asked, and what is in the folder already, to a whole run."""
     scene = _scene(settings, folder.partial)
+    record = run_record.of_scene(record, scene)
     remarks = check_scale(scene, variant=settings.variant, recipe=settings.recipe, force=settings.force)
     region, split = plan(settings, scene)
-    record = run_record.planned(record, scene, region, split)
+    record = run_record.planned(record, region, split)
     run_record.write(folder.partial, record)
     state = folder.state if settings.resumable else None
     if state is not None:

@@ -1,0 +1,92 @@
+"""Runs in processes that are killed: forked from one that has loaded the product once, so each starts at once."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import matplotlib.backends.backend_agg  # noqa: F401 (what a run loads on its way is loaded before the fork)
+import scipy.ndimage  # noqa: F401
+import skimage.metrics  # noqa: F401
+import torch
+import torch._dynamo
+
+from port import figures, runs
+from port.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+FILE_EVENTS = ("open", "os.rename", "os.remove", "os.mkdir")
+"""What Python tells of its dealings with files, each before it is done (PEP 578)."""
+
+
+class Reporter:
+    """Tells another process of each step."""
+
+    def __init__(self, reports: Connection) -> None:
+        self.reports = reports
+
+    def step(self, stage: str, done: int, total: int, word: str) -> None:
+        """Send a step."""
+        self.reports.send((stage, done))
+
+    def remark(self, text: str) -> None:
+        """Keep a remark to itself."""
+
+
+def work(settings: Settings, name: Path | None, reports: Connection, event: int | None) -> None:
+    """Begin a run, or resume the one of a name; killed before that many dealings with files in the runs' folder."""
+    torch.set_num_threads(1)
+    figures._DPI = 50  # they are not compared, and take most of the time
+    if event is not None:
+        sys.addaudithook(_killing(settings.out, event))
+    if name is None:
+        runs.run(settings, Reporter(reports))
+    else:
+        runs.resume(name, settings.out, {}, Reporter(reports))
+
+
+def _killing(folder: Path, event: int) -> Any:
+    """A hook that kills the process at the event of that number in a folder, counted from 1."""
+    seen = 0
+
+    def hook(name: str, arguments: tuple[object, ...]) -> None:
+        nonlocal seen
+        if name in FILE_EVENTS and str(arguments[0]).startswith(str(folder)):
+            seen += 1
+            if seen == event:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook
+
+
+@contextmanager
+def forking() -> Iterator[ForkServerContext]:
+    """A context whose processes are forked from one that has loaded this file."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    try:
+        yield context
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def started(
+    context: ForkServerContext, settings: Settings, name: Path | None = None, *, event: int | None = None
+) -> tuple[BaseProcess, Connection]:
+    """A process that begins or resumes a run, and what it reports."""
+    reports, end = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(settings, name, end, event))
+    process.start()
+    end.close()
+    return process, reports
