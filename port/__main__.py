@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from port import ablation, ablation_table, audit_table, onnx_export, run_record, runs, weights
+from port import ablation, ablation_table, audit_table, onnx_export, repetition, run_record, runs, weights
 from port.ablation_table import Row
 from port.audit import PREDICTION_SAMPLE_PX, Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
@@ -143,6 +143,28 @@ def train(
     _print_table(done.comparisons)
     names = ", ".join(sorted(path.name for path in done.folder.iterdir()))
     _last_line(f"{done.folder}: {names}")
+
+
+@app.command()
+def repeat(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a whole run.")],
+    *,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the new run is kept; default: it is removed.")
+    ] = None,
+) -> None:
+    """Do a run again from its own record, and see whether losses, weights, prediction and metrics are the same bits.
+
+    Exit code 1 where they are not.
+    """
+    with StageProgress() as progress:
+        found = repetition.repeat(run, out_folder, progress)
+    if found.changed:
+        _remark(f"not the conditions of the run, so equality cannot be expected: {'; '.join(found.changed)}")
+    if found.difference:
+        _last_line(f"{run}: not the same; first {found.difference}")
+        raise typer.Exit(1)
+    _last_line(f"{run}: the same bit for bit: {found.compared}")
 
 
 @app.command()

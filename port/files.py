@@ -60,11 +60,9 @@ def cause(problem: OSError) -> str:
     return problem.strerror or str(problem)
 
 
-def remedy(problem: OSError) -> str:
+def remedy(problem: OSError, otherwise: str = "give a path in an existing folder you may write to") -> str:
     """What helps against it."""
-    if problem.errno in _FULL:
-        return "free some space there, or give a path on a disk that has it"
-    return "give a path in an existing folder you may write to"
+    return "free some space there, or choose a disk that has it" if problem.errno in _FULL else otherwise
 
 
 def made_folder(folder: Path) -> Path:

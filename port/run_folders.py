@@ -151,7 +151,8 @@ def _told(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        told = OutputError(f"cannot write a run into {out}: {cause(problem)}; {remedy(problem)} by --out")
+        help = remedy(problem, "give --out a folder you may write to")
+        told = OutputError(f"cannot write a run into {out}: {cause(problem)}; {help}")
         for note in getattr(problem, "__notes__", ()):
             told.add_note(note)
         raise told from problem

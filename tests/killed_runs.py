@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -18,7 +18,7 @@ import skimage.metrics  # noqa: F401
 import torch
 import torch._dynamo
 
-from port import figures, runs
+from port import __main__, figures, runs
 from port.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -40,25 +40,35 @@ class Reporter:
         """Keep a remark to itself."""
 
 
-def work(settings: Settings, name: Path | None, reports: Connection, event: int | None) -> None:
-    """Begin a run, or resume the one of a name; killed before that many dealings with files in the runs' folder."""
+def work(settings: Settings, name: Path | None, reports: Connection, killing: tuple[str, int] | None) -> None:
+    """Begin a run, or resume the one of a name; killed before so many dealings with files of such a name."""
     torch.set_num_threads(1)
     figures._DPI = 50  # they are not compared, and take most of the time
-    if event is not None:
-        sys.addaudithook(_killing(settings.out, event))
+    if killing is not None:
+        sys.addaudithook(_killing(settings.out, *killing))
     if name is None:
         runs.run(settings, Reporter(reports))
     else:
         runs.resume(name, settings.out, {}, Reporter(reports))
 
 
-def _killing(folder: Path, event: int) -> Any:
-    """A hook that kills the process at the event of that number in a folder, counted from 1."""
+def command(words: Sequence[str], folder: Path, said: Path) -> None:
+    """Do a command in a folder; what it says goes into a file."""
+    os.chdir(folder)
+    figures._DPI = 50
+    sys.argv = ["sar2ndvi", *words]
+    with said.open("w", encoding="utf-8", buffering=1) as file:
+        __main__.out.file = __main__.err.file = file
+        __main__.main()
+
+
+def _killing(folder: Path, part: str, event: int) -> Any:
+    """A hook that kills the process before the event of that number, from 1, with files in a folder so named."""
     seen = 0
 
     def hook(name: str, arguments: tuple[object, ...]) -> None:
         nonlocal seen
-        if name in FILE_EVENTS and str(arguments[0]).startswith(str(folder)):
+        if name in FILE_EVENTS and str(arguments[0]).startswith(str(folder)) and part in str(arguments[0]):
             seen += 1
             if seen == event:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -82,11 +92,15 @@ def forking() -> Iterator[ForkServerContext]:
 
 
 def started(
-    context: ForkServerContext, settings: Settings, name: Path | None = None, *, event: int | None = None
+    context: ForkServerContext,
+    settings: Settings,
+    name: Path | None = None,
+    *,
+    killing: tuple[str, int] | None = None,
 ) -> tuple[BaseProcess, Connection]:
     """A process that begins or resumes a run, and what it reports."""
     reports, end = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(settings, name, end, event))
+    process = context.Process(target=work, args=(settings, name, end, killing))
     process.start()
     end.close()
     return process, reports
