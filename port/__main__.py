@@ -89,7 +89,6 @@ def options(debug: Annotated[bool, typer.Option(help="Show the traceback of an e
 @with_switches()
 def train(
     *,
-    context: typer.Context,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Go on with a run that was stopped; all else is taken from its folder."),
@@ -113,6 +112,7 @@ def train(
     ] = DEFAULT,
     threads: ThreadsOption = None,
     switches: Mapping[str, Any],
+    named: Sequence[str],
 ) -> None:
     """Train, predict, evaluate, compare with the baselines, summarise and draw, into a new folder.
 
@@ -139,7 +139,7 @@ def train(
             if resume is None:
                 done = runs.run(settings, progress, processes)
             else:
-                done = runs.resume(resume, out_folder, _given(context, settings), progress, processes)
+                done = runs.resume(resume, out_folder, _given(settings, threads, named), progress, processes)
     _print_table(done.comparisons)
     names = ", ".join(sorted(path.name for path in done.folder.iterdir()))
     _last_line(f"{done.folder}: {names}")
@@ -535,14 +535,11 @@ def _resumable() -> Iterator[None]:
         raise typer.Exit(stop.exit_code) from None
 
 
-def _given(context: typer.Context, settings: Settings) -> dict[str, Any]:
+def _given(settings: Settings, threads: int | None, named: Sequence[str]) -> dict[str, Any]:
     """Of a run's settings those that the command line names, as its record does."""
-    asked = {**run_record.asked(settings, {"threads": context.params["threads"]}), **asdict(settings.recipe)}
-    asked["recipe"] = settings.recipe.name
-    names = {"recipe_name": "recipe"}
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    named = [names.get(name, name) for name, source in sources.items() if source and source.name == "COMMANDLINE"]
-    return {name: asked[name] for name in named if name in asked}
+    asked = {**run_record.asked(settings, {"threads": threads}), **asdict(settings.recipe)}
+    asked["recipe_name"] = settings.recipe.name
+    return {name.removesuffix("_name"): asked[name] for name in named if name in asked}
 
 
 def _size(text: str) -> tuple[int, int]:

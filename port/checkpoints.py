@@ -113,9 +113,10 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "versions": versions(),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    with replacing(path.with_suffix(".json")) as described, replacing(path) as beside:
+    with replacing(path.with_suffix(".json")) as described:
         described.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-        beside.write_bytes(content)
+        with replacing(path) as beside:
+            beside.write_bytes(content)
 
 
 def read(path: Path) -> Checkpoint:

@@ -62,7 +62,7 @@ def write_synthetic_scene(
         partial.replace(folder)
         flush(folder.absolute().parent)
     except (OSError, RasterioError) as error:
-        raise OutputError(f"{folder} cannot be written: {error}; choose a folder that is writable") from error
+        raise OutputError(f"{folder} cannot be written: {error}; choose a folder that is writable, on a disk with space") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
@@ -122,7 +122,11 @@ def _write_raster(path: Path, pixels: Num[np.ndarray, "row col"], tags: dict[str
     with rasterio.open(path, "w", **profile) as file:
         file.write(pixels, 1)
         file.update_tags(**tags)
-    with rasterio.open(path) as file:  # GDAL closes without an error on a full disk
-        if not np.array_equal(file.read(1), pixels):
-            raise OSError(errno.ENOSPC, f"{path.name} did not read back as written, as happens on a full disk")
+    try:
+        with rasterio.open(path) as file:  # GDAL closes without an error on a full disk
+            whole = np.array_equal(file.read(1), pixels)
+    except RasterioError:
+        whole = False
+    if not whole:
+        raise OSError(errno.ENOSPC, f"{path.name} did not read back as written, as happens on a full disk")
     flush(path)
