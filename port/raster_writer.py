@@ -101,8 +101,8 @@ class RasterWriter:
             found = str(problem)
         if found != str(self._written):
             raise OutputError(
-                f"cannot write {self.path}: it did not read back as written (sums of bits {found} and {self._written}), "
-                "as happens on a full disk; free some space there, or choose a disk that has it"
+                f"cannot write {self.path}: it did not read back as written (sums of bits: {found}, expected "
+                f"{self._written}), as happens on a full disk; free some space there, or choose a disk that has it"
             )
 
     def _profile(self) -> dict[str, Any]:

@@ -66,10 +66,11 @@ def _difference(name: str, recorded: Path, repeated: Path) -> str:
         return ""
     values = FILES[name]
     try:
-        for one, other in zip_longest(values(recorded / name), values(repeated / name), fillvalue=("no more", "none")):
+        for one, other in zip_longest(values(recorded / name), values(repeated / name), fillvalue=("nothing more", "")):
+            if one[0] != other[0]:
+                return f"{name}: {one[0]} recorded, {other[0]} repeated"
             if one != other:
-                place = one[0] if one[0] != "no more" else other[0]
-                return f"{name}, {place}: {one[1]} recorded, {other[1]} repeated"
+                return f"{name}, {one[0]}: {one[1]} recorded, {other[1]} repeated"
     except (OSError, RasterioError, SafetensorError, ValueError, LookupError) as problem:
         raise OutputError(f"{recorded / name} cannot be compared ({problem}); the run was changed") from problem
     return ""

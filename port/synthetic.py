@@ -62,7 +62,9 @@ def write_synthetic_scene(
         partial.replace(folder)
         flush(folder.absolute().parent)
     except (OSError, RasterioError) as error:
-        raise OutputError(f"{folder} cannot be written: {error}; choose a folder that is writable, on a disk with space") from error
+        raise OutputError(
+            f"{folder} cannot be written: {error}; choose a folder that is writable, on a disk with space"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
