@@ -131,11 +131,11 @@ def train(
         force=force,
         engine=engine,
     )
-    with _resumable(), joined_processes() as processes:
+    with joined_processes() as processes:
         if processes.rank:
             runs.help_training(processes)
             return
-        with StageProgress() as progress:
+        with _resumable(), StageProgress() as progress:
             if resume is None:
                 done = runs.run(settings, progress, processes)
             else:
@@ -530,8 +530,7 @@ def _resumable() -> Iterator[None]:
         with heard():
             yield
     except Stopped as stop:
-        kept = "; ".join(getattr(stop, "__notes__", ())) or "nothing was begun"
-        _plain(err, f"stopped by {stop}; {kept}")
+        _plain(err, "; ".join((f"stopped by {stop}", *getattr(stop, "__notes__", ()))))
         raise typer.Exit(stop.exit_code) from None
 
 

@@ -115,10 +115,10 @@ def test_killed_at_any_moment(seed: int, context: ForkServerContext, scene: Path
         settings.out.mkdir(exist_ok=True)
         folder = partial(settings.out)
         name = folder if folder and (folder / "config.json").is_file() else None  # killed before it was recorded
-        killing = (None, None, ("", draw.randint(1, 60)), ("state.safetensors", draw.randint(1, 12)))[len(kills) % 4]
+        killing = (None, None, ("", draw.randint(1, 90)), ("state.safetensors", draw.randint(1, 12)))[len(kills) % 4]
         enough = len(kills) >= KILLS
         process, reports = started(context, settings, name, killing=None if enough else killing)
-        epochs, delay_s = NEVER if enough or killing else draw.randint(0, 4), draw.random() * 0.2
+        epochs, delay_s = NEVER if enough or killing else draw.randint(0, 6), draw.random() * 0.2
         if kill := killed(process, reports, settings.out, epochs=epochs, delay_s=delay_s):
             kills.append(kill)
             print(len(kills), killing or "by time", kill)  # noqa: T201 (shown where the test fails)
@@ -129,8 +129,8 @@ def test_killed_at_any_moment(seed: int, context: ForkServerContext, scene: Path
                 unfinished(Path(done.name), settings.out)
         assert_same(expected, done)
         finished += 1
-    assert finished >= 4
+    assert finished >= 2
     assert len({kill.epochs for kill in kills} & set(range(1, EPOCHS))) >= 4
-    assert {0, EPOCHS} <= {kill.epochs for kill in kills}
+    assert any(kill.epochs == EPOCHS for kill in kills)
     assert any("state.safetensors" in name for kill in kills for name in kill.half)
     assert any(kill.stage == "train" and not kill.half for kill in kills)
