@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -24,6 +25,8 @@ from port.settings import Settings
 ROOT = Path(__file__).parents[1]
 FILE_EVENTS = ("open", "os.rename", "os.remove", "os.mkdir")
 """What Python tells of its dealings with files, each before it is done (PEP 578)."""
+HALF = "half"
+"""In place of a file's name: killed in the middle of writing bytes, not before a dealing with a file."""
 
 
 class Reporter:
@@ -41,10 +44,12 @@ class Reporter:
 
 
 def work(settings: Settings, name: Path | None, reports: Connection, killing: tuple[str, int] | None) -> None:
-    """Begin a run, or resume the one of a name; killed before so many dealings with files of such a name."""
+    """Begin a run, or resume the one of a name; killed at the dealing of that number with files of such a name."""
     torch.set_num_threads(1)
     figures._DPI = 50  # they are not compared, and take most of the time
-    if killing is not None:
+    if killing is not None and killing[0] == HALF:
+        _write_half(killing[1])
+    elif killing is not None:
         sys.addaudithook(_killing(settings.out, *killing))
     if name is None:
         runs.run(settings, Reporter(reports))
@@ -74,6 +79,20 @@ def _killing(folder: Path, part: str, event: int) -> Any:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return hook
+
+
+def _write_half(number: int) -> None:
+    """Kill the process in the middle of writing bytes for the time of that number, from 1."""
+    write, times = Path.write_bytes, count(1)
+
+    def write_bytes(path: Path, content: bytes) -> int:
+        if next(times) < number:
+            return write(path, content)
+        write(path, content[: len(content) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("still alive")
+
+    Path.write_bytes = write_bytes
 
 
 @contextmanager

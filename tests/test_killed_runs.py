@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from killed_runs import forking, started
+from killed_runs import HALF, forking, started
 
 from port.errors import SettingError
 from port.recipes import Recipe, recipe
@@ -19,7 +19,7 @@ from port.settings import Settings
 from port.synthetic import write_synthetic_scene
 from port.training_state import epochs_in
 
-KILLS = 36
+KILLS = 40
 EPOCHS = 12
 NEVER = 10**9
 SAME = ("checkpoint.safetensors", "checkpoint.json", "loss.csv", "metrics.json", "prediction.tif", "config.json")
@@ -103,8 +103,8 @@ def assert_same(one: Path, other: Path) -> None:
 def test_killed_at_any_moment(seed: int, context: ForkServerContext, scene: Path, tmp_path: Path) -> None:
     """Between and in epochs, while files are written, while it predicts and draws: resumed, all bits are the same.
 
-    Two kills of four come some epochs and a random time later, one before a random dealing with any file, one before a
-    random dealing with the training's state.
+    Two kills of five come some epochs and a random time later, one before a random dealing with any file, one before a
+    random dealing with the training's state, one in the middle of writing such a state, or the checkpoint.
     """
     expected = whole(context, asked(scene, tmp_path / "alone"))
     draw = random.Random(seed)
@@ -115,7 +115,8 @@ def test_killed_at_any_moment(seed: int, context: ForkServerContext, scene: Path
         settings.out.mkdir(exist_ok=True)
         folder = partial(settings.out)
         name = folder if folder and (folder / "config.json").is_file() else None  # killed before it was recorded
-        killing = (None, None, ("", draw.randint(1, 90)), ("state.safetensors", draw.randint(1, 12)))[len(kills) % 4]
+        files = ("", draw.randint(1, 90)), ("state.safetensors", draw.randint(1, 12)), (HALF, draw.randint(1, 6))
+        killing = (None, None, *files)[len(kills) % 5]
         enough = len(kills) >= KILLS
         process, reports = started(context, settings, name, killing=None if enough else killing)
         epochs, delay_s = NEVER if enough or killing else draw.randint(0, 6), draw.random() * 0.2
