@@ -19,7 +19,8 @@ import torch
 from benchmarks.accuracy import DATA, REAL
 from port.recipes import recipe
 from port.regions import Region
-from port.runs import Settings, run
+from port.runs import run
+from port.settings import Settings
 from port.synthetic import write_synthetic_scene
 
 RESULTS = Path(__file__).parent / "results" / "batching.json"

@@ -26,8 +26,9 @@ from port.initialisation import initialise
 from port.network import FusionCNN, make_network
 from port.patches import clear_patches
 from port.recipes import Recipe, recipe
-from port.runs import Settings, run
+from port.runs import run
 from port.scenes import Scene
+from port.settings import Settings
 from port.stacks import BandStack
 from port.synthetic import write_synthetic_scene
 from port.training import make_optimiser, trained

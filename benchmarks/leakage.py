@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from port.recipes import recipe
-from port.runs import Settings, run
+from port.runs import run
+from port.settings import Settings
 
 RESULTS = Path(__file__).parent / "results" / "leakage.json"
 SPLITS = ("random", "blocks")

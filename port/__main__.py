@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from port import ablation, ablation_table, audit_table, onnx_export, runs, weights
+from port import ablation, ablation_table, audit_table, onnx_export, repetition, run_record, runs, weights
 from port.ablation_table import Row
 from port.audit import PREDICTION_SAMPLE_PX, Audit, scale_remarks, variant_sources
 from port.audit import audit as audited
@@ -34,6 +35,7 @@ from port.evaluation import Comparison, compared, read_maps
 from port.failures import failure, quiet_gdal
 from port.files import replacing
 from port.findings import errors, told, warnings
+from port.interrupts import Stopped, heard
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.outputs import check_free, check_place
@@ -43,6 +45,7 @@ from port.recipes import RECIPES, Recipe, recipe
 from port.regions import Region
 from port.remaining import Remaining
 from port.scenes import Scene
+from port.settings import Settings
 from port.summary import COLUMNS, table_sections
 from port.synthetic import write_synthetic_scene
 from port.tile_timing import timed_tile
@@ -89,6 +92,10 @@ def options(debug: Annotated[bool, typer.Option(help="Show the traceback of an e
 @with_switches()
 def train(
     *,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was stopped; all else is taken from its folder."),
+    ] = None,
     data: Annotated[str, typer.Option(metavar="DIR|synthetic", help="A scene's folder, or one made up.")] = "synthetic",
     variant: Annotated[str, typer.Option(metavar="|".join(VARIANTS), help="Which channels are used.")] = "SOPTIIp",
     recipe_name: Annotated[str, typer.Option("--recipe", metavar="|".join(RECIPES), help="Set of switches.")] = (
@@ -106,19 +113,17 @@ def train(
     engine: Annotated[
         str, typer.Option(metavar="|".join((*ENGINES, AUTO)), help="How it is computed; auto: the fastest, measured.")
     ] = DEFAULT,
-    state: Annotated[
-        Path | None,
-        typer.Option(metavar="F.safetensors", help="Kept after each epoch; if it is there, training goes on from it."),
-    ] = None,
     threads: ThreadsOption = None,
     switches: Mapping[str, Any],
+    named: Sequence[str],
 ) -> None:
     """Train, predict, evaluate, compare with the baselines, summarise and draw, into a new folder.
 
-    Under torchrun all processes train together, and the first does the rest.
+    Stopped or killed, the run goes on by --resume as if it had never been. Under torchrun all processes train together,
+    and the first does the rest.
     """
     _use_threads(threads)
-    settings = runs.Settings(
+    settings = Settings(
         variant=variant,
         recipe=recipe(recipe_name, **switches),
         data=None if data == "synthetic" else Path(data),
@@ -128,17 +133,41 @@ def train(
         out=out_folder,
         force=force,
         engine=engine,
-        state=state,
     )
     with joined_processes() as processes:
         if processes.rank:
-            runs.help_training(settings, processes)
+            runs.help_training(processes)
             return
-        with StageProgress() as progress:
-            done = runs.run(settings, progress, processes)
+        with _resumable(), StageProgress() as progress:
+            if resume is None:
+                done = runs.run(settings, progress, processes)
+            else:
+                done = runs.resume(resume, out_folder, _given(settings, threads, named), progress, processes)
     _print_table(done.comparisons)
     names = ", ".join(sorted(path.name for path in done.folder.iterdir()))
     _last_line(f"{done.folder}: {names}")
+
+
+@app.command()
+def repeat(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a whole run.")],
+    *,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the new run is kept; default: it is removed.")
+    ] = None,
+) -> None:
+    """Do a run again from its own record, and see whether losses, weights, prediction and metrics are the same bits.
+
+    Exit code 1 where they are not.
+    """
+    with StageProgress() as progress:
+        found = repetition.repeat(run, out_folder, progress)
+    if found.changed:
+        _remark(f"not the conditions of the run, so equality cannot be expected: {'; '.join(found.changed)}")
+    if found.difference:
+        _last_line(f"{run}: not the same; first {found.difference}")
+        raise typer.Exit(1)
+    _last_line(f"{run}: the same bit for bit: {found.compared}")
 
 
 @app.command()
@@ -498,6 +527,24 @@ def _stopped(what: str) -> Iterator[None]:
     except KeyboardInterrupt:
         _plain(err, f"stopped; {what}, the same command does the others")
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Where a signal stops a run, say what was kept, and how it goes on; exit code 130 or 143."""
+    try:
+        with heard():
+            yield
+    except Stopped as stop:
+        _plain(err, "; ".join((f"stopped by {stop}", *getattr(stop, "__notes__", ()))))
+        raise typer.Exit(stop.exit_code) from None
+
+
+def _given(settings: Settings, threads: int | None, named: Sequence[str]) -> dict[str, Any]:
+    """Of a run's settings those that the command line names, as its record does."""
+    asked = {**run_record.asked(settings, {"threads": threads}), **asdict(settings.recipe)}
+    asked["recipe_name"] = settings.recipe.name
+    return {name.removesuffix("_name"): asked[name] for name in named if name in asked}
 
 
 def _size(text: str) -> tuple[int, int]:

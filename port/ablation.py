@@ -12,11 +12,12 @@ from pathlib import Path
 
 from port import ablation_cluster, ablation_pool, ablation_store
 from port.ablation_run import Measured
-from port.ablation_store import PREDICTION, Job, Outcome, code_digest, scene_digest
+from port.ablation_store import PREDICTION, Job, Outcome
 from port.ablation_table import Row, table, write_tables
 from port.audit import check_scale
 from port.bands import VARIANTS
 from port.cluster import Place
+from port.digests import code_digest, scene_digest
 from port.errors import Sar2NdviError, SettingError
 from port.files import made_folder
 from port.network import make_network
@@ -24,8 +25,9 @@ from port.observer import Observer, Silent
 from port.pace import Pace
 from port.recipes import Recipe
 from port.regions import Region
-from port.runs import Settings, plan
+from port.runs import plan
 from port.scenes import Scene
+from port.settings import Settings
 from port.synthetic import write_synthetic_scene
 
 SYNTHETIC = "synthetic"

@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from port.ablation_run import Measured, measure
-from port.ablation_store import Job, scene_digest
+from port.ablation_store import Job
 from port.cluster import Place, connected
+from port.digests import scene_digest
 from port.errors import ClusterError, Sar2NdviError, SceneError
 from port.observer import Observer
 from port.scenes import Scene

@@ -26,5 +26,5 @@ def measure(job: Job, scratch: Path | str | None = None) -> Measured:
     """
     began = perf_counter()
     with TemporaryDirectory(dir=scratch) as folder:
-        comparison = run(replace(job.settings, out=Path(folder))).comparisons["all"]
+        comparison = run(replace(job.settings, out=Path(folder), resumable=False)).comparisons["all"]
     return Measured(comparison, perf_counter() - began)

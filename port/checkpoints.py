@@ -100,25 +100,26 @@ def restore_optimiser(checkpoint: Checkpoint, network: nn.Module, optimiser: tor
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `path` (.safetensors) and the .json beside it; each appears when whole, the .json last.
+    """Write `path` (.safetensors) and the .json beside it; both appear when both are whole, the .json last.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
     tensors = {name: value.contiguous() for name, value in checkpoint.weights.items()}
     tensors |= {_OPTIMISER + key: value.contiguous() for key, value in checkpoint.optimiser.items()}
-    with replacing(path) as beside:
-        beside.write_bytes(serialised(tensors))
+    content = serialised(tensors)
     description = {
         "format": FORMAT,
         "variant": checkpoint.variant,
         "epoch": checkpoint.epoch,
         "recipe": asdict(checkpoint.recipe),
         "versions": versions(),
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(content).hexdigest(),
     }
-    with replacing(path.with_suffix(".json")) as beside:
-        beside.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    with replacing(path.with_suffix(".json")) as described:
+        described.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        with replacing(path) as beside:
+            beside.write_bytes(content)
 
 
 def read(path: Path) -> Checkpoint:
@@ -146,7 +147,7 @@ def read(path: Path) -> Checkpoint:
         _check_epoch(described["epoch"])
         checkpoint = Checkpoint(
             variant=described["variant"],
-            recipe=_recipe(described["recipe"]),
+            recipe=recorded_recipe(described["recipe"]),
             epoch=described["epoch"],
             weights={name: value for name, value in tensors.items() if not name.startswith(_OPTIMISER)},
             optimiser={
@@ -189,7 +190,7 @@ def _check_epoch(epoch: Any) -> None:
         raise WeightsError(f"its epoch is {epoch!r:.40}, expected a whole number from 0 up")
 
 
-def _recipe(fields: Mapping[str, Any]) -> Recipe:
+def recorded_recipe(fields: Mapping[str, Any]) -> Recipe:
     """The recipe as recorded, whatever its name's values are today."""
     fields = {"batching": "patches", **fields}  # all there was before the switch
     absent = sorted(set(Recipe.__dataclass_fields__) - set(fields))

@@ -10,7 +10,7 @@ from typing import Any
 
 from distributed import Worker, WorkerPlugin, get_worker
 
-from port.ablation_store import code_digest
+from port.digests import code_digest
 from port.errors import ClusterError
 from port.versions import versions
 

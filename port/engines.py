@@ -60,6 +60,11 @@ def uncompiled(engine: EngineName) -> EngineName:
     return "eager" if engine == "eager" else "channels-last"
 
 
+def lay_out(network: nn.Module, engine: EngineName) -> None:
+    """Lay the network's weights out in memory as the engine wants them, in place."""
+    network.to(memory_format=ENGINES[engine].memory_format)  # type: ignore[call-overload]
+
+
 def forward_by(
     network: nn.Module,
     engine: EngineName = DEFAULT,
@@ -72,7 +77,7 @@ def forward_by(
     `joined` wraps it first, where several processes train one network.
     """
     chosen = ENGINES[engine]
-    network.to(memory_format=chosen.memory_format)  # type: ignore[call-overload]
+    lay_out(network, engine)
     whole = joined(network)
     run: Callable[[Tensor], Tensor] = torch.compile(whole) if chosen.compiles else whole
 

@@ -33,6 +33,10 @@ class SettingError(Sar2NdviError):
     """An unknown or contradictory variant, recipe or option."""
 
 
+class DivergenceError(SettingError):
+    """A loss that is no longer a finite number: the training can never go on."""
+
+
 class WeightsError(Sar2NdviError):
     """A checkpoint or Lasagne weight file of another kind, shape or order."""
 

@@ -1,5 +1,6 @@
 """A file appears under its name only when it is whole: written beside, flushed to the disk, then renamed."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,10 +8,14 @@ from pathlib import Path
 
 from port.errors import OutputError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; renamed to `path` at the end, removed if anything is raised.
+
+    Both the content and the new name are on the disk when the context ends, and until then what `path` held before.
 
     Raises:
         OutputError: the folder is missing or cannot be written to, or the disk is full.
@@ -18,16 +23,46 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield beside
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
+        flush(beside)
         beside.replace(path)
+        flush(path.parent)
     except OSError as problem:
-        raise OutputError(
-            f"cannot write {path}: {problem.strerror or problem}; give a path in an existing folder you may write to"
-        ) from problem
+        raise OutputError(f"cannot write {path}: {cause(problem)}; {remedy(problem)}") from problem
     finally:
         if beside.exists():
             beside.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, or replace the one that is there.
+
+    Raises:
+        OutputError: see `replacing`.
+    """
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def flush(path: Path) -> None:
+    """See that a file's content, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:  # a file system that keeps no names back has nothing to flush
+            raise
+    finally:
+        os.close(handle)
+
+
+def cause(problem: OSError) -> str:
+    """What went wrong, in the system's words."""
+    return problem.strerror or str(problem)
+
+
+def remedy(problem: OSError, otherwise: str = "give a path in an existing folder you may write to") -> str:
+    """What helps against it."""
+    return "free some space there, or choose a disk that has it" if problem.errno in _FULL else otherwise
 
 
 def made_folder(folder: Path) -> Path:

@@ -51,21 +51,36 @@ Command = Callable[..., None]
 
 
 def with_switches(*switches: str) -> Callable[[Command], Command]:
-    """Give a command an option for each of these switches, all of them if none is named; it gets them as `switches`."""
+    """Give a command an option for each of these switches, all of them if none is named; it gets them as `switches`.
+
+    A command that has a parameter `named` gets there which of its options the command line names.
+    """
 
     def decorate(command: Command) -> Command:
         own = inspect.signature(command, eval_str=True).parameters
         added = [_option(switch) for switch in switches or HELP]
-        parameters = [parameter for name, parameter in own.items() if name != "switches"] + added
+        parameters = [parameter for name, parameter in own.items() if name not in ("switches", "named")] + added
+        parameters += [_CONTEXT] if "named" in own else []
 
         @wraps(command)
         def wrapped(**given: Any) -> None:
+            if "named" in own:
+                given["named"] = _named(given.pop(_CONTEXT.name))
             command(switches={option.name: given.pop(option.name) for option in added}, **given)
 
         _sign(wrapped, parameters)
         return wrapped
 
     return decorate
+
+
+_CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+
+def _named(context: Any) -> list[str]:
+    """The options that the command line names."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def _sign(command: Command, parameters: Sequence[inspect.Parameter]) -> None:

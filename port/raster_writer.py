@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from jaxtyping import Float, Float32
+from rasterio.errors import RasterioError
 
 from port.errors import OutputError
 from port.files import replacing
@@ -92,13 +93,16 @@ class RasterWriter:
         """GDAL closes without an error on a full disk and reads the missing blocks as no-data: so compare."""
         if kind is not None:
             return
-        with rasterio.open(self._beside) as file:
-            tiles = Region.whole(self.region.shape).strips(_TILE_PX)
-            found = sum(_sum_of_bits(file.read(1, window=window(tile))) for tile in tiles)
-        if found != self._written:
+        try:
+            with rasterio.open(self._beside) as file:
+                tiles = Region.whole(self.region.shape).strips(_TILE_PX)
+                found = str(sum(_sum_of_bits(file.read(1, window=window(tile))) for tile in tiles))
+        except RasterioError as problem:
+            found = str(problem)
+        if found != str(self._written):
             raise OutputError(
-                f"{self.path} did not read back as written (sums of bits {found} and {self._written}), as happens on a "
-                "full disk; choose a folder that has space"
+                f"cannot write {self.path}: it did not read back as written (sums of bits: {found}, expected "
+                f"{self._written}), as happens on a full disk; free some space there, or choose a disk that has it"
             )
 
     def _profile(self) -> dict[str, Any]:

@@ -1,62 +1,54 @@
 """A run is six stages in one new folder: train, predict, evaluate, baseline, summary, figures.
 
-The folder `<UTC time>-<variant>` appears when all six are done; a run that fails or is stopped leaves nothing.
+The folder `<UTC time>-<variant>` appears when all six are done. What is stopped before can be resumed (`resume`).
 """
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
-from port import checkpoints
+from port import checkpoints, run_record
 from port.audit import check_scale
 from port.baselines import missing_remark
 from port.checkpoints import capture
-from port.engines import DEFAULT
+from port.conditions import changed, conditions
 from port.evaluation import Comparison, Maps, accuracy, compare, read_maps
+from port.files import replacing, write_text
 from port.network import FusionCNN, make_network
 from port.observer import Observer, Silent
 from port.patches import clear_patches, excluding
 from port.prediction import predictable, write_prediction
 from port.processes import Processes
-from port.recipes import Recipe
 from port.regions import TEST_FRACTION, Region
-from port.run_folders import new_folder
+from port.run_folders import RunFolder, new_folder, resumed_folder, unfinished
 from port.scenes import Scene
+from port.settings import Settings
 from port.splits import Split, split_patches
 from port.summary import as_json, table_text
 from port.synthetic import write_synthetic_scene
 from port.training import EpochLosses
 from port.training_stage import Trained, Training, check_training, train_network
-from port.versions import versions
 
 STAGES = ("train", "predict", "evaluate", "baseline", "summary", "figures")
 
 
-_Plan = tuple[Path, Region, Split]
-"""What the first process tells the others: where the scene is, the test region, and who trains on what."""
+@dataclass(frozen=True)
+class _Plan:
+    """What the first process tells the others: what is asked, where the scene is, what is tested, who trains on what.
 
+    And on how many threads.
+    """
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What a run is asked for; `data` None makes a synthetic scene in the run's folder."""
-
-    variant: str
-    recipe: Recipe
-    data: Path | None = None
-    test_region: Region | None = None
-    first_date: int = 1
-    seed: int = 0
-    out: Path = Path("runs")
-    force: bool = False  # train although the audit finds a sure error
-    engine: str = DEFAULT
-    """An engine's name, or "auto" for the fastest, measured."""
-    state: Path | None = None
-    """A file from which training goes on if it is there, replaced after each epoch."""
+    settings: Settings
+    scene: Path
+    region: Region
+    split: Split
+    threads: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,42 +62,92 @@ class Run:
 def run(settings: Settings, observer: Observer | None = None, processes: Processes | None = None) -> Run:
     """All six stages; of several processes the others help to train (`help_training`).
 
+    Where it is stopped, or fails after an epoch, it can be resumed; the error carries a note that says how.
+
     Raises:
         Sar2NdviError: a setting, scene, region or patch set that cannot be used, before anything is trained.
     """
     together = processes or Processes()
     check_training(_training(settings, Region(0, 1, 0, 1)))
-    observer = observer or Silent()
-    nodata = settings.recipe.nodata
-    given = None
-    if settings.data is not None:
-        given = Scene.open(settings.data, first_date=settings.first_date, nodata=nodata)
-    remarks = [] if given is None else _check_scale(given, settings)
     with new_folder(settings.out, settings.variant) as folder:
-        scene = given or Scene.open(write_synthetic_scene(folder.partial / "scene", seed=settings.seed), nodata=nodata)
-        region, split = plan(settings, scene)
-        remarks += _check_scale(scene, settings) if given is None else []
-        for remark in filter(None, (*remarks, split.note)):
-            observer.remark(remark)
-        together.told((scene.directory.absolute(), region, split))
-        trained = train_network(scene, split, _training(settings, region), observer, together)
-        _keep(trained, settings, folder.partial)
-        maps = _predict(trained.network, scene, region, settings, folder.partial, observer)
-        if remark := missing_remark(maps.baselines):
-            observer.remark(remark)
-        comparisons = _compare(maps, observer)
-        config = _config(settings, scene, region, split) | {"engine": trained.engine, "processes": together.count}
-        _write_summary(folder.partial, config, maps, comparisons)
-        observer.step("summary", 1, 1, "summary.txt")
-        _draw(folder.partial, trained.losses, maps, comparisons["all"], observer)
+        record = run_record.asked(settings, conditions(together.count))
+        run_record.write(folder.partial, record)
+        return _six_stages(settings, folder, record, observer or Silent(), together)
+
+
+def resume(
+    name: Path,
+    out: Path,
+    given: Mapping[str, Any],
+    observer: Observer | None = None,
+    processes: Processes | None = None,
+) -> Run:
+    """Go on with the unfinished run of a name in `out`, or of a path, to what it would have been if never stopped.
+
+    `given` is what it must have been begun with, by the names of its record. All else is taken from there, also the
+    number of PyTorch's threads, which is set.
+
+    Raises:
+        SettingError: no such run, it is finished, another process works on it, or it was begun with something else.
+        Sar2NdviError: see `run`.
+    """
+    together, told = processes or Processes(), observer or Silent()
+    folder = unfinished(name, out)
+    record = run_record.read(folder.partial)
+    run_record.check_given(record, given, folder.path)
+    settings = run_record.settings_of(record, folder.path.parent)
+    torch.set_num_threads(record["threads"])
+    with resumed_folder(folder):
+        if differences := changed(record, conditions(together.count)):
+            told.remark(f"not the conditions it began in, so the last bits may differ: {'; '.join(differences)}")
+            record = {**record, "resumed": [*record.get("resumed", []), differences]}
+        return _six_stages(settings, folder, record, told, together)
+
+
+def help_training(processes: Processes) -> None:
+    """Train beside the first process, which runs all the rest; nothing is written."""
+    told = cast(_Plan, processes.told(None))
+    torch.set_num_threads(told.threads)
+    scene = Scene.open(told.scene, first_date=told.settings.first_date, nodata=told.settings.recipe.nodata)
+    train_network(scene, told.split, _training(told.settings, told.region), Silent(), processes)
+
+
+def _six_stages(
+    settings: Settings, folder: RunFolder, record: Mapping[str, Any], observer: Observer, together: Processes
+) -> Run:
+    """From what was asked, and what is in the folder already, to a whole run."""
+    scene = _scene(settings, folder.partial)
+    record = run_record.of_scene(record, scene)
+    remarks = check_scale(scene, variant=settings.variant, recipe=settings.recipe, force=settings.force)
+    region, split = plan(settings, scene)
+    record = run_record.planned(record, region, split)
+    run_record.write(folder.partial, record)
+    state = folder.state if settings.resumable else None
+    if state is not None:
+        remarks.append(f"the run is in {folder.partial} until it is whole; if it is stopped: {folder.resuming}")
+    for remark in filter(None, (*remarks, split.note)):
+        observer.remark(remark)
+    together.told(_Plan(settings, scene.directory.absolute(), region, split, torch.get_num_threads()))
+    trained = train_network(scene, split, _training(settings, region, state), observer, together)
+    _keep(trained, settings, folder.partial)
+    maps = _predict(trained.network, scene, region, settings, folder.partial, observer)
+    if remark := missing_remark(maps.baselines):
+        observer.remark(remark)
+    comparisons = _compare(maps, observer)
+    run_record.write(folder.partial, {**record, "engine": trained.engine})
+    _write_summary(folder.partial, region, maps, comparisons)
+    observer.step("summary", 1, 1, "summary.txt")
+    _draw(folder.partial, trained.losses, maps, comparisons["all"], observer)
     return Run(folder=folder.path, comparisons=comparisons)
 
 
-def help_training(settings: Settings, processes: Processes) -> None:
-    """Train beside the first process, which runs all the rest; nothing is written."""
-    directory, region, split = cast(_Plan, processes.told(None))
-    scene = Scene.open(directory, first_date=settings.first_date, nodata=settings.recipe.nodata)
-    train_network(scene, split, _training(settings, region), Silent(), processes)
+def _scene(settings: Settings, folder: Path) -> Scene:
+    """The scene that is given, or a synthetic one in the run's folder, made if it is not there yet."""
+    nodata = settings.recipe.nodata
+    if settings.data is not None:
+        return Scene.open(settings.data, first_date=settings.first_date, nodata=nodata)
+    made = folder / run_record.SYNTHETIC
+    return Scene.open(made if made.is_dir() else write_synthetic_scene(made, seed=settings.seed), nodata=nodata)
 
 
 def plan(settings: Settings, scene: Scene) -> tuple[Region, Split]:
@@ -119,11 +161,6 @@ def plan(settings: Settings, scene: Scene) -> tuple[Region, Split]:
     return region, _split(scene, region, settings)
 
 
-def _check_scale(scene: Scene, settings: Settings) -> list[str]:
-    """The audit's remarks on a scene's scale; a sure error is raised unless forced."""
-    return check_scale(scene, variant=settings.variant, recipe=settings.recipe, force=settings.force)
-
-
 def _split(scene: Scene, region: Region, settings: Settings) -> Split:
     """Training and validation patches; the test region is masked first, as the original does."""
     recipe = settings.recipe
@@ -132,14 +169,14 @@ def _split(scene: Scene, region: Region, settings: Settings) -> Split:
     return split_patches(patches, recipe, seed=settings.seed)
 
 
-def _training(settings: Settings, region: Region) -> Training:
+def _training(settings: Settings, region: Region, state: Path | None = None) -> Training:
     """The first stage's settings."""
     return Training(
         variant=settings.variant,
         recipe=settings.recipe,
         seed=settings.seed,
         engine=settings.engine,
-        state=settings.state,
+        state=state,
         belonging={"test region": str(region), "first date": str(settings.first_date)},
     )
 
@@ -154,7 +191,7 @@ def _keep(trained: Trained, settings: Settings, folder: Path) -> None:
 
 def _write_losses(path: Path, losses: Sequence[EpochLosses]) -> None:
     """The loss curve as CSV: epoch, training, validation."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("epoch", "training", "validation"))
         writer.writerows((row.epoch, row.training, row.validation) for row in losses)
@@ -188,34 +225,12 @@ def _compare(maps: Maps, observer: Observer) -> dict[str, Comparison]:
     return compare(baselines=found, prediction=prediction)
 
 
-def _config(settings: Settings, scene: Scene, region: Region, split: Split) -> dict[str, Any]:
-    """All that the run's numbers depend on."""
-    return {
-        "variant": settings.variant,
-        "seed": settings.seed,
-        "data": "scene" if settings.data is None else str(settings.data.absolute()),
-        "first_date": settings.first_date,
-        "dates": [day.isoformat() if day else None for day in scene.dates],
-        "scene_shape_px": scene.shape,
-        "test_region": str(region),
-        "patches": {"training": len(split.training), "validation": len(split.validation), "note": split.note},
-        "threads": torch.get_num_threads(),
-        "recipe": asdict(settings.recipe),
-        "versions": versions(),
-    }
-
-
-def _write_summary(folder: Path, config: dict[str, Any], maps: Maps, comparisons: dict[str, Comparison]) -> None:
-    """Stage 5: config.json, metrics.json and summary.txt."""
-    _write_json(folder / "config.json", config)
+def _write_summary(folder: Path, region: Region, maps: Maps, comparisons: dict[str, Comparison]) -> None:
+    """Stage 5: metrics.json and summary.txt."""
     coefficients = {name: asdict(baseline) for name, baseline in maps.baselines.items()}
-    content = {"test_region": config["test_region"], "groups": as_json(comparisons), "baselines": coefficients}
-    _write_json(folder / "metrics.json", content)
-    (folder / "summary.txt").write_text(table_text(comparisons), encoding="utf-8")
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    content = {"test_region": str(region), "groups": as_json(comparisons), "baselines": coefficients}
+    write_text(folder / "metrics.json", json.dumps(content, indent=2) + "\n")
+    write_text(folder / "summary.txt", table_text(comparisons))
 
 
 def _draw(folder: Path, losses: Sequence[EpochLosses], maps: Maps, accuracies: Comparison, observer: Observer) -> None:

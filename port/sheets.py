@@ -9,9 +9,9 @@ from pathlib import Path
 import rasterio
 from rasterio.errors import RasterioError
 
-from port.ablation_store import code_digest
 from port.checkpoints import Checkpoint
 from port.cluster_units import stamp
+from port.digests import code_digest
 from port.engines import EngineName
 from port.errors import OutputError
 from port.prediction import predictable, prediction_tags

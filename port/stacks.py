@@ -1,8 +1,8 @@
 """A band stack is a scene's nine channels and target on disk as one array, so patches are cheap slices of it."""
 
 import tempfile
-from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Float32
@@ -17,7 +17,7 @@ TARGET_INDEX = len(Band)
 
 
 class BandStack:
-    """Memory-mapped copy of a scene in stored units, made by strips of rows; its file is removed at the end.
+    """Memory-mapped copy of a scene in stored units, made by strips of rows, in a file that ends with the process.
 
     `pixels` is float32 (10, row, col): the nine channels in training order, then NDVI at t.
 
@@ -32,34 +32,28 @@ class BandStack:
         self.scene = scene
 
     def __enter__(self) -> "BandStack":
-        self._folder = tempfile.TemporaryDirectory(prefix="sar2ndvi-")
-        path = Path(self._folder.name) / "stack.float32"
         shape = (len(Band) + 1, *self.scene.shape)
         try:
-            self._fill(path)
-            self.pixels = np.memmap(path, dtype=np.float32, mode="r", shape=shape)
+            with tempfile.TemporaryFile() as file:  # without a name: a process that is killed leaves nothing
+                self._fill(file)
+                self.pixels = np.memmap(file, dtype=np.float32, mode="r", shape=shape)
         except OSError as error:
-            self._folder.cleanup()
             raise OutputError(
-                f"{path} cannot hold a copy of {self.scene.directory} ({4 * np.prod(shape) / 2**20:.1f} MiB): {error}; "
-                "point TMPDIR to a folder with space"
+                f"{tempfile.gettempdir()} cannot hold a copy of {self.scene.directory} "
+                f"({4 * np.prod(shape) / 2**20:.1f} MiB): {error}; point TMPDIR to a folder with space"
             ) from error
-        except BaseException:
-            self._folder.cleanup()
-            raise
         return self
 
-    def _fill(self, path: Path) -> None:
+    def _fill(self, file: BinaryIO) -> None:
         """Write the layers one after another; not through the map, where a full disk would end the process."""
         rows, cols = self.scene.shape
-        with path.open("wb") as file:
-            for strip in self.scene.region.strips(_STRIP_PX):
-                for number, layer in enumerate((*self.scene.channels(strip), self.scene.target(strip))):
-                    file.seek(layer.itemsize * (number * rows + strip.row_start) * cols)
-                    file.write(layer.tobytes())
+        for strip in self.scene.region.strips(_STRIP_PX):
+            for number, layer in enumerate((*self.scene.channels(strip), self.scene.target(strip))):
+                file.seek(layer.itemsize * (number * rows + strip.row_start) * cols)
+                file.write(layer.tobytes())
+        file.flush()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         del self.pixels
-        self._folder.cleanup()

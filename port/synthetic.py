@@ -5,6 +5,7 @@ dates cannot tell whether it came before or after t: only the radar at t can. A 
 high ground, which neither optical date shows: only the DEM can tell where.
 """
 
+import errno
 import os
 import shutil
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ from port.backscatter import POLARISATIONS, sigma0, soil_moisture
 from port.bands import NDVI_SCALE, Source
 from port.crops import DAYS, Change, Season, grow
 from port.errors import OutputError, SettingError
+from port.files import flush
 from port.landscape import Landscape, make_landscape, smooth_noise
 from port.layout import file_name
 
@@ -56,9 +58,13 @@ def write_synthetic_scene(
     try:
         partial.mkdir(parents=True)
         _write(partial, size_px, seed, looks)
+        flush(partial)
         partial.replace(folder)
+        flush(folder.absolute().parent)
     except (OSError, RasterioError) as error:
-        raise OutputError(f"{folder} cannot be written: {error}; choose a folder that is writable") from error
+        raise OutputError(
+            f"{folder} cannot be written: {error}; choose a folder that is writable, on a disk with space"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
@@ -118,3 +124,11 @@ def _write_raster(path: Path, pixels: Num[np.ndarray, "row col"], tags: dict[str
     with rasterio.open(path, "w", **profile) as file:
         file.write(pixels, 1)
         file.update_tags(**tags)
+    try:
+        with rasterio.open(path) as file:  # GDAL closes without an error on a full disk
+            whole = np.array_equal(file.read(1), pixels)
+    except RasterioError:
+        whole = False
+    if not whole:
+        raise OSError(errno.ENOSPC, f"{path.name} did not read back as written, as happens on a full disk")
+    flush(path)

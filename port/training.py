@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from port.engines import DEFAULT, EngineName, Forward, forward_by, uncompiled
-from port.errors import PatchError, SettingError
+from port.errors import DivergenceError, PatchError
 from port.processes import Processes
 from port.recipes import Recipe
 
@@ -123,7 +123,7 @@ def train(
 
     Raises:
         PatchError: the training set makes no batch.
-        SettingError: the loss is no longer a finite number.
+        DivergenceError: the loss is no longer a finite number.
     """
     together = processes or Processes()
     evaluate = forward_by(network, uncompiled(engine))
@@ -139,7 +139,7 @@ def train(
         validated = _mean_loss(_evaluated(network, evaluate, validation.batches(epoch)))
         losses = EpochLosses(epoch + 1, together.mean(_mean_loss(done)), together.mean(validated))
         if not math.isfinite(losses.training):
-            raise SettingError(
+            raise DivergenceError(
                 f"the training loss is {losses.training} in epoch {losses.epoch}, expected a finite number; lower "
                 f"learning_rate ({recipe.learning_rate:g}) or check that scaling {recipe.scaling!r} suits the data"
             )

@@ -15,7 +15,7 @@ from port.bands import variant_bands
 from port.blocks import in_batches
 from port.dataset import SentinelPatchDataset
 from port.engine_choice import AUTO, choose_engine
-from port.engines import DEFAULT, EngineName, check_engine
+from port.engines import DEFAULT, EngineName, check_engine, lay_out
 from port.initialisation import initialise
 from port.network import FusionCNN, make_network
 from port.observer import Observer
@@ -81,15 +81,19 @@ def train_network(
     path = training.state
     begun = together.told(None if path is None or together.rank else training_state.read(path, settings))
     losses = list(begun.losses) if begun else []
-    if begun:
-        begun.restore(network, optimiser)
-        observer.remark(_gone_on(training, len(losses)))
     with BandStack(scene) as stack:
         training_set, validation_set = (
             _shared(stack, patches, training, network, together, trains=trains)
             for patches, trains in ((split.training, True), (split.validation, False))
         )
-        engine = _engine(network, training, training_set, recipe.epochs - len(losses), observer, together)
+        if begun and training.engine == AUTO:
+            engine = begun.engine
+        else:
+            engine = _engine(network, training, training_set, recipe.epochs - len(losses), observer, together)
+        lay_out(network, engine)
+        if begun:
+            begun.restore(network, optimiser)
+            observer.remark(f"training goes on after epoch {len(losses)} of {recipe.epochs}")
         observer.step("train", len(losses), recipe.epochs, "")
         epochs = train(
             network,
@@ -104,9 +108,7 @@ def train_network(
         for row in epochs:
             losses.append(row)
             if path is not None and together.rank == 0:
-                velocities = recipe.optimiser_state == "kept"
-                state = training_state.captured(network, optimiser, losses, settings, velocities=velocities)
-                training_state.write(path, state)
+                training_state.write(path, training_state.captured(network, optimiser, losses, settings, engine))
             observer.step("train", row.epoch, recipe.epochs, f"loss {row.training:.4f}")
     return Trained(network.cpu(), optimiser, losses, engine)
 
@@ -155,9 +157,3 @@ def _engine(
         observer.remark(choice.said)
         chosen = choice.engine
     return together.told(chosen)
-
-
-def _gone_on(training: Training, epochs: int) -> str:
-    """That training does not begin at its start."""
-    lost = ", with velocities of 0, for this recipe keeps none" if training.recipe.optimiser_state == "lost" else ""
-    return f"training goes on after epoch {epochs} of {training.recipe.epochs} from {training.state}{lost}"

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors.torch import save
@@ -17,32 +17,43 @@ from torch import Tensor, nn
 
 from port import tensor_file
 from port.checkpoints import clean_name, optimiser_state
+from port.engines import EngineName
 from port.errors import SettingError, WeightsError
 from port.files import replacing
 from port.json_text import parse
 from port.training import EpochLosses
 
-FORMAT = "sar2ndvi-training-state/1"
+FORMAT = "sar2ndvi-training-state/2"
 _OPTIMISER = "optimiser/"
+_REMEDY = "remove it to train from the start, or begin a new run"
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Tensors by name (weights, and velocities under "optimiser/"), the epochs' losses, the training's settings."""
+    """Tensors by name (weights, and velocities under "optimiser/"), the epochs' losses, the training's settings.
+
+    `engine` is what computed the epochs.
+    """
 
     tensors: Mapping[str, Tensor]
     losses: Sequence[EpochLosses]
     settings: Mapping[str, Any]
+    engine: EngineName
 
     def restore(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """Give network and optimiser the weights and velocities that they had."""
+        """Give network and optimiser the weights and velocities that they had.
+
+        A velocity lies in memory as its weight does, as one that was never stored: the last bit of a sum may depend on
+        that. So lay the network out (`port.engines.lay_out`) before.
+        """
         weights = {name: value for name, value in self.tensors.items() if not name.startswith(_OPTIMISER)}
         network.load_state_dict(weights)
         parameters = dict(network.named_parameters())
         for key, value in self.tensors.items():
             if key.startswith(_OPTIMISER):
                 name, quantity = key.removeprefix(_OPTIMISER).rsplit("/", 1)
-                optimiser.state[parameters[name]][quantity] = value.to(parameters[name].device)
+                parameter = parameters[name]
+                optimiser.state[parameter][quantity] = torch.empty_like(parameter.detach()).copy_(value)
 
 
 def captured(
@@ -50,14 +61,16 @@ def captured(
     optimiser: torch.optim.Optimizer,
     losses: Sequence[EpochLosses],
     settings: Mapping[str, Any],
-    *,
-    velocities: bool,
+    engine: EngineName,
 ) -> TrainingState:
-    """The state after the last of these epochs; with the optimiser's velocities where the recipe keeps them."""
+    """The state after the last of these epochs.
+
+    The optimiser's velocities are in it whatever the recipe's `optimiser_state`, which tells what a checkpoint keeps: a
+    training that was killed and goes on is one training.
+    """
     tensors = {clean_name(name): value.detach().cpu() for name, value in network.named_parameters()}
-    if velocities:
-        tensors |= {_OPTIMISER + key: value.cpu() for key, value in optimiser_state(network, optimiser).items()}
-    return TrainingState(tensors, list(losses), settings)
+    tensors |= {_OPTIMISER + key: value.cpu() for key, value in optimiser_state(network, optimiser).items()}
+    return TrainingState(tensors, list(losses), settings, engine)
 
 
 def write(path: Path, state: TrainingState) -> None:
@@ -68,6 +81,7 @@ def write(path: Path, state: TrainingState) -> None:
     """
     told = {
         "settings": state.settings,
+        "engine": state.engine,
         "losses": [[row.epoch, _number(row.training), _number(row.validation)] for row in state.losses],
     }
     tensors = {name: value.contiguous() for name, value in state.tensors.items()}
@@ -84,29 +98,46 @@ def read(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
     """
     if not path.exists():
         return None
+    told, tensors = _content(path)
+    _check_same(path, found=told.settings, asked=json.loads(json.dumps(settings)))
+    return TrainingState(tensors, told.losses, settings, told.engine)
+
+
+def epochs_in(path: Path) -> int:
+    """How many epochs a file holds, 0 where there is none.
+
+    Raises:
+        WeightsError: the file is no training state.
+    """
+    return len(_content(path)[0].losses) if path.exists() else 0
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a file's header tells."""
+
+    settings: Mapping[str, Any]
+    losses: list[EpochLosses]
+    engine: EngineName
+
+
+def _content(path: Path) -> tuple[_Told, dict[str, Tensor]]:
+    """What a file tells, and its tensors."""
     try:
         tensors, metadata = tensor_file.loaded(tensor_file.read(path))
     except (OSError, ValueError) as problem:
-        raise WeightsError(f"{path} cannot be read ({problem}); name another file for --state") from problem
+        raise WeightsError(f"{path} cannot be read ({problem}); {_REMEDY}") from problem
     if metadata.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}; name another file for --state"
-        )
-    told_settings, losses = _told(path, metadata)
-    _check_same(path, found=told_settings, asked=json.loads(json.dumps(settings)))
-    return TrainingState(tensors, losses, settings)
-
-
-def _told(path: Path, metadata: Mapping[str, str]) -> tuple[dict[str, Any], list[EpochLosses]]:
-    """The settings and the epochs' losses that a file's header tells."""
+        raise WeightsError(f"{path} has format {metadata.get('format')!r:.80}, expected {FORMAT!r}; {_REMEDY}")
     try:
         told = parse(metadata["state"])
-        settings, losses = dict(told["settings"]), [_losses(*row) for row in told["losses"]]
+        if told["engine"] not in get_args(EngineName):
+            raise ValueError(f"engine is {told['engine']!r:.40}")
+        return _Told(dict(told["settings"]), [_losses(*row) for row in told["losses"]], told["engine"]), tensors
     except (KeyError, TypeError, ValueError) as problem:
         raise WeightsError(
-            f"{path} tells no settings and losses of a training ({problem!r:.200}); name another file for --state"
+            f"{path} tells no settings, losses and engine of a training ({problem!r:.200}); {_REMEDY}"
         ) from problem
-    return settings, losses
 
 
 def _losses(epoch: int, training: float | None, validation: float | None) -> EpochLosses:
@@ -122,8 +153,7 @@ def _check_same(path: Path, *, found: Mapping[str, Any], asked: Mapping[str, Any
     for name in (*asked, *found):
         if found.get(name) != asked.get(name):
             raise SettingError(
-                f"{path} belongs to a training with {name} {found.get(name)}, this one has {asked.get(name)}; name "
-                "another file for --state, or give the settings it was begun with"
+                f"{path} belongs to a training with {name} {found.get(name)}, this one has {asked.get(name)}; {_REMEDY}"
             )
 
 

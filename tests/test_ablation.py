@@ -12,16 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from port import ablation_store
+from port import ablation_store, digests
 from port.ablation import Ablation, Study, ablate
-from port.ablation_store import Job, Outcome, code_digest, scene_digest
+from port.ablation_store import Job, Outcome
 from port.ablation_table import METRICS, STEPS, Row, markdown, sections, table
 from port.bands import VARIANTS
+from port.digests import code_digest, scene_digest
 from port.errors import OutputError, PatchError, RegionError, SceneError, SettingError
 from port.recipes import recipe
 from port.regions import Region
-from port.runs import Settings, run
+from port.runs import run
 from port.scenes import Scene
+from port.settings import Settings
 from port.synthetic import write_synthetic_scene
 
 QUICK = recipe(epochs=1, patch_side_px=21, batch_size=3)
@@ -208,9 +210,9 @@ def test_other_libraries_change_the_key(job: Job, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(("name", "counts"), [("training.py", True), ("new.py", True), ("figures.py", False)])
 def test_code_is_known_by_its_content(name: str, counts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An edited or added file counts, unless it only prints or draws."""
-    for path in Path(ablation_store.__file__).parent.glob("*.py"):
+    for path in Path(digests.__file__).parent.glob("*.py"):
         shutil.copy(path, tmp_path)
-    monkeypatch.setattr(ablation_store, "__file__", str(tmp_path / "ablation_store.py"))
+    monkeypatch.setattr(digests, "__file__", str(tmp_path / "digests.py"))
     before = code_digest()
     with (tmp_path / name).open("a", encoding="utf-8") as file:
         file.write("# another\n")

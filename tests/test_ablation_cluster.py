@@ -11,11 +11,12 @@ from dask_processes import START_S, DaskProcesses, dask_processes
 
 from port.ablation import Study, ablate
 from port.ablation_cluster import ClusterRun
-from port.ablation_store import Job, code_digest
+from port.ablation_store import Job
 from port.cluster import Place, connected
+from port.digests import code_digest
 from port.errors import ClusterError, SettingError
 from port.recipes import recipe
-from port.runs import Settings
+from port.settings import Settings
 from port.synthetic import write_synthetic_scene
 
 QUICK = recipe(epochs=1, patch_side_px=21, batch_size=3)

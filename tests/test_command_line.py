@@ -342,20 +342,6 @@ def test_the_fastest_engine_is_said(port: object, synthetic_folder: Path) -> Non
     assert json.loads((folder / "config.json").read_text())["engine"] == said
 
 
-def test_training_goes_on_from_its_state(port: object, synthetic_folder: Path) -> None:
-    """The same command again finds its training done, and another one is refused."""
-    words = ("train", "--data", synthetic_folder, "--variant", "OPTI", "--epochs", 2, "--state", "s.safetensors")
-    first, again = port(*words), port(*words)
-    assert (first[0], again[0]) == (0, 0), first[2] + again[2]
-    assert "training goes on after epoch 2 of 2 from s.safetensors" in again[2]
-    one, other = sorted(Path("runs").iterdir())
-    assert (one / "loss.csv").read_bytes() == (other / "loss.csv").read_bytes()
-    assert (one / "checkpoint.safetensors").read_bytes() == (other / "checkpoint.safetensors").read_bytes()
-    code, _, err = port(*words, "--seed", 1)
-    assert code == 2
-    assert "s.safetensors belongs to a training with seed 0, this one has 1; name another file" in err
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -16,9 +16,10 @@ from port.network import FusionCNN, make_network
 from port.normalisation import normalise
 from port.recipes import Recipe, recipe
 from port.regions import Region
-from port.runs import Settings, run
+from port.runs import run
 from port.scale_audit import channel_name, first_layer_shares
 from port.scenes import Scene
+from port.settings import Settings
 from port.weights import read_weights
 
 REGION = Region(72, 120, 0, 104)

@@ -13,7 +13,8 @@ from parity_tests.paper import PaperError, PaperScene
 from port import recipes
 from port.recipes import RECIPES, recipe
 from port.regions import Region
-from port.runs import Settings, run
+from port.runs import run
+from port.settings import Settings
 from port.synthetic import write_synthetic_scene
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,12 +30,16 @@ EPOCHS = 10
 """Of 45 patches in batches of 8: 60 updates."""
 
 
-def command(state: Path, folder: Path, *words: str, processes: int = 1) -> list[str]:
-    """The words that train on a scene by so many processes of one thread each, keeping their state."""
+def command(out: Path, folder: Path, *words: str, processes: int = 1) -> list[str]:
+    """The words that train on a scene by so many processes of one thread each."""
+    train = ["train", "--data", str(folder), "--variant", "OPTII", "--precision", "float64", "--epochs", str(EPOCHS)]
+    return started_by(processes, *train, "--threads", "1", "--out", str(out), *words)
+
+
+def started_by(processes: int, *words: str) -> list[str]:
+    """A command of the port, by so many processes."""
     start = [] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    train = ["-m", "port", "train", "--data", str(folder), "--variant", "OPTII", "--precision", "float64"]
-    given = ["--epochs", str(EPOCHS), "--threads", "1", "--state", str(state), "--out", str(state.parent / "runs")]
-    return [sys.executable, *start, *train, *given, *words]
+    return [sys.executable, *start, "-m", "port", *words]
 
 
 def done(words: Sequence[str]) -> str:
@@ -48,8 +53,8 @@ def done(words: Sequence[str]) -> str:
 
 
 def assert_same(one: Path, other: Path) -> None:
-    """Weights and velocities of two states agree to 1e-12 of each tensor's maximum."""
-    first, second = load_file(one), load_file(other)
+    """Weights and velocities that two folders' only runs end with agree to 1e-12 of each tensor's maximum."""
+    first, second = (load_file(next(out.glob("*/checkpoint.safetensors"))) for out in (one, other))
     assert first.keys() == second.keys()
     assert len(first) == 12
     for name, value in first.items():
@@ -58,56 +63,54 @@ def assert_same(one: Path, other: Path) -> None:
 
 @pytest.fixture(scope="module")
 def alone(synthetic_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state that one process ends with."""
-    state = tmp_path_factory.mktemp("alone") / "state.safetensors"
-    done(command(state, synthetic_folder))
-    return state
+    """The folder with the run of one process."""
+    out = tmp_path_factory.mktemp("alone")
+    done(command(out, synthetic_folder))
+    return out
 
 
 def test_two_processes_give_the_weights_of_one(alone: Path, synthetic_folder: Path, tmp_path: Path) -> None:
     """60 updates in float64; one run's folder, told once."""
-    state = tmp_path / "state.safetensors"
-    said = done(command(state, synthetic_folder, processes=2))
-    assert_same(alone, state)
-    assert len(list((tmp_path / "runs").iterdir())) == 1
+    said = done(command(tmp_path, synthetic_folder, processes=2))
+    assert_same(alone, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
     assert said.count("checkpoint.safetensors") == 1
 
 
 def test_blocks_are_shared_out_too(synthetic_folder: Path, tmp_path: Path) -> None:
     """Three processes, in whose batches of two or three blocks some have nothing left to do."""
-    states = [tmp_path / f"{count}.safetensors" for count in (1, 3)]
-    for count, state in zip((1, 3), states, strict=True):
-        done(command(state, synthetic_folder, "--batching", "blocks", processes=count))
-    assert_same(*states)
+    folders = [tmp_path / f"{count}" for count in (1, 3)]
+    for count, out in zip((1, 3), folders, strict=True):
+        done(command(out, synthetic_folder, "--batching", "blocks", processes=count))
+    assert_same(*folders)
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
 def test_training_goes_on_by_another_number_of_processes(
     before: int, after: int, alone: Path, synthetic_folder: Path, tmp_path: Path
 ) -> None:
-    """Killed once some epochs are kept, the same command ends in the same weights, and its losses are all there."""
-    state = tmp_path / "state.safetensors"
-    words = command(state, synthetic_folder, processes=before)
-    killed_when(words, state)
-    if state.exists():
-        said = done(command(state, synthetic_folder, processes=after))
-        assert f"of {EPOCHS} from {state}" in said
-    assert_same(alone, state)
-    (run,) = (tmp_path / "runs").glob("[!.]*")  # a killed run leaves its hidden folder
+    """Killed once some epochs are kept, resumed it ends in the same weights, and its losses are all there."""
+    killed_when(command(tmp_path, synthetic_folder, processes=before), tmp_path)
+    (partial,) = tmp_path.iterdir()
+    said = done(started_by(after, "train", "--resume", str(partial)))
+    assert re.search(rf"training goes on after epoch \d+ of {EPOCHS}\n", said)
+    assert f"processes {before} then, {after} now" in said
+    assert_same(alone, tmp_path)
+    (run,) = tmp_path.iterdir()
     assert len((run / "loss.csv").read_text().splitlines()) == EPOCHS + 1
 
 
-def killed_when(words: Sequence[str], state: Path) -> None:
-    """Start a command, and end all of its processes at once when its state is there."""
+def killed_when(words: Sequence[str], out: Path) -> None:
+    """Start a command, and end all of its processes at once when a training's state is there."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     started = subprocess.Popen(words, cwd=ROOT, env=environment, **silent)
     try:
-        while not state.exists():
+        while not list(out.glob(".*.partial/state.safetensors")):
             assert started.poll() is None
             time.sleep(0.002)
     finally:
-        for process in told(str(state)):
+        for process in told(str(out)):
             os.kill(process, signal.SIGKILL)
         started.wait()
 

@@ -19,8 +19,9 @@ from port.rasters import ungeoreferenced
 from port.recipes import Recipe, recipe
 from port.regions import Region
 from port.run_folders import new_folder
-from port.runs import STAGES, Run, Settings, run
+from port.runs import STAGES, Run, run
 from port.scenes import Scene
+from port.settings import Settings
 
 FILES = [
     "checkpoint.json",
@@ -195,8 +196,9 @@ def test_remarks_warn_of_scale_and_of_validation(synthetic_folder: Path, tmp_pat
     listener = Listener()
     chosen = recipe("published", epochs=1, batch_size=2, learning_rate=1e-9)
     run(Settings(variant="SAR", recipe=chosen, data=synthetic_folder, out=tmp_path, force=True), listener)
-    scale, validation = listener.remarks
+    scale, place, validation = listener.remarks
     assert "the public program expects NDVI in [-1, 1]" in scale
+    assert re.search(r"until it is whole; if it is stopped: .* train --resume ", place)
     assert "validation is empty" in validation
 
 

@@ -1,6 +1,7 @@
 """The synthetic scene behaves as the method's data do: what changed at t, only the radar at t and the DEM can tell."""
 
 import hashlib
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -232,4 +233,16 @@ def test_impossible_settings_are_refused(setting: dict, message: str, tmp_path: 
     """The error holds the value and the limit; no folder appears."""
     with pytest.raises(SettingError, match=message):
         write_synthetic_scene(tmp_path / "scene", **setting)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    """GDAL closes a file that it could not write without an error: each is read back."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"scene cannot be written: .*on a disk with space"):
+            write_synthetic_scene(tmp_path / "scene", size_px=(256, 256))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,9 @@ from port.network import BORDER_PX
 from port.normalisation import normalise, normalise_target
 from port.prediction import predictable
 from port.recipes import recipe
-from port.runs import Settings, run
+from port.runs import run
 from port.scenes import Scene
+from port.settings import Settings
 
 PLACE = "SAR2NDVI_PAPER_SCENE"
 RECIPE = "original"
