@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from threading import Lock
@@ -191,7 +191,7 @@ class HeldRaster(Raster):
     """A raster whose file is open; any thread may read it, one at a time, so that all share the blocks GDAL keeps."""
 
     file: DatasetReader
-    lock: Lock
+    lock: AbstractContextManager[object]
 
     @contextmanager
     def _opened(self) -> Iterator[DatasetReader]:
