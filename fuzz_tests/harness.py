@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 SECONDS = 5.0
-"""One input may take; the slowest sound one takes a fiftieth."""
+"""Of a processor, that one input may take; the slowest sound one takes a fiftieth."""
 MEMORY_KB = 300 << 10
 """One input may add to the most that the process ever held: what a packed archive may unpack to, and some."""
 MESSAGE = 4000
@@ -49,12 +49,12 @@ def try_input(harness: Harness, content: bytes, folder: Path) -> str | None:
         CrashError: it took too long or too much memory, or its message cannot be shown.
         Exception: whatever else it raised.
     """
-    held, started, message = peak_kb(), time.perf_counter(), None
+    held, started, message = peak_kb(), time.process_time(), None
     try:
         harness.read(content, folder)
     except harness.errors as error:
         message = str(error)
-    seconds, more = time.perf_counter() - started, peak_kb() - held
+    seconds, more = time.process_time() - started, peak_kb() - held
     if seconds > SECONDS or more > MEMORY_KB:
         raise CrashError(f"{harness.name}: took {seconds:.1f} s and {more >> 10} MiB more than it ever held")
     if message is not None and not (0 < len(message) < MESSAGE and _can_be_shown(message)):

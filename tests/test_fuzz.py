@@ -34,7 +34,7 @@ def test_mutated_files_are_taken_or_refused(name: str, tmp_path_factory: pytest.
     harness, folder = harnesses()[name], tmp_path_factory.mktemp("files")
 
     @settings(
-        max_examples=EXAMPLES.get(name, 300), deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=EXAMPLES.get(name, 200), deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     @given(st.sampled_from(range(len(harness.seeds))), st.integers(1, 4), st.randoms(use_true_random=False))
     def tried(seed: int, times: int, random: Random) -> None:

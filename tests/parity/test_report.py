@@ -123,6 +123,15 @@ def test_junit_fails_whatever_does_not_pass(tmp_path: Path) -> None:
     ]
 
 
+def test_junit_has_no_character_that_xml_has_not(tmp_path: Path) -> None:
+    """A name with one is still shown in a file that can be read."""
+    hostile = Finding("a\x1b[2J\x00\ud800<&>", Check.FORCED, Verdict.FAIL, "a\x08b: ]]>", 2.0, 1)
+    write_junit(tmp_path / "j.xml", {"\x0cone": comparison(hostile)})
+    (case,) = cases(tmp_path / "j.xml")
+    assert case.get("name").startswith("a\ufffd[2J\ufffd\ufffd<&>:")
+    assert case[0].get("message") == "a\ufffdb: ]]>"
+
+
 def test_junit_counts_by_comparison(tmp_path: Path) -> None:
     """One suite a comparison, with the number of its cases and of its failures."""
     write_junit(tmp_path / "j.xml", {"one": ALL, "two": comparison(PASSED)})
