@@ -22,6 +22,7 @@ from port.training_state import epochs_in
 KILLS = 40
 EPOCHS = 12
 NEVER = 10**9
+LATEST_S = 300  # by then any of these runs has ended
 SAME = ("checkpoint.safetensors", "checkpoint.json", "loss.csv", "metrics.json", "prediction.tif", "config.json")
 TINY = recipe("tuned", epochs=EPOCHS, patch_side_px=21, stride_px=4, batch_size=4)
 
@@ -71,8 +72,10 @@ def killed(process: BaseProcess, reports: Connection, out: Path, *, epochs: int,
     """Kill a process so long after it has told so many epochs, or at once if it ends before by itself."""
     stage, told = "", -1
     until: float | None = None
+    latest = time.perf_counter() + LATEST_S
     try:
         while until is None or time.perf_counter() < until:
+            assert time.perf_counter() < latest
             if reports.poll(0.001 if until is None else max(0.0, until - time.perf_counter())):
                 stage, _ = reports.recv()
                 told += stage == "train"
