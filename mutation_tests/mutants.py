@@ -7,6 +7,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+UNTRIED = "untried"
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Mutant:
         function: what it is in; empty at the top of the module.
         operator: what was done.
         occurrence: the how-manieth such place of the module.
-        noticed: the first test that fails, "import" or "timeout"; empty where it survives.
+        noticed: the first test that fails, "import", "timeout" or "untried"; empty where it survives.
         before: the line as it is.
         after: the line as it was spoilt.
     """
@@ -32,6 +33,11 @@ class Mutant:
     noticed: str
     before: str
     after: str
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from the module's other mutants."""
+        return self.operator, self.occurrence
 
     @property
     def survives(self) -> bool:

@@ -22,7 +22,7 @@ from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import use_db
 from cosmic_ray.work_item import MutationSpec
 
-from mutation_tests.mutants import HERE, Mutant
+from mutation_tests.mutants import HERE, UNTRIED, Mutant
 
 SETTINGS = tomllib.loads((HERE / "modules.toml").read_text(encoding="utf-8"))
 MODULES: dict[str, list[str]] = SETTINGS["tests"]
@@ -38,12 +38,12 @@ class TrialError(RuntimeError):
     """The tests fail without any mutant, so that they would notice whatever they are given."""
 
 
-def trial(module: str, only: Collection[tuple[str, int]] | None = None) -> Iterator[Mutant]:
+def trial(module: str, only: Collection[tuple[str, int]]) -> Iterator[Mutant]:
     """The mutants of `parity/MODULE.py`, as they are tried.
 
     Args:
         module: its name, one of `modules.toml`.
-        only: operator and occurrence of those to try; None for all.
+        only: operator and occurrence of those to try.
 
     Raises:
         TrialError: the tests fail on the module as it is.
@@ -53,8 +53,20 @@ def trial(module: str, only: Collection[tuple[str, int]] | None = None) -> Itera
         if noticed := _noticed(tests):
             raise TrialError(f"{module}: without any mutant {noticed} fails: {Path('log').read_text(encoding='utf-8')}")
         for spec in _specs(Path("parity") / f"{module}.py"):
-            if only is None or (spec.operator_name, spec.occurrence) in only:
+            if _mutant(module, spec).key in only:
                 yield _tried(module, spec, tests)
+
+
+def mutants(module: str) -> list[Mutant]:
+    """All mutants of a module, untried."""
+    with TemporaryDirectory() as name, chdir(_copy(Path(name))):
+        return [_mutant(module, spec) for spec in _specs(Path("parity") / f"{module}.py")]
+
+
+def _mutant(module: str, spec: MutationSpec, **found: str) -> Mutant:
+    operator = spec.operator_name.removeprefix("core/")
+    told = {"noticed": UNTRIED, "before": "", "after": ""} | found
+    return Mutant(module, spec.start_pos[0], spec.definition_name or "", operator, spec.occurrence, **told)
 
 
 def _copy(folder: Path) -> Path:
@@ -80,11 +92,10 @@ def _tried(module: str, spec: MutationSpec, tests: list[str]) -> Mutant:
     operator = get_operator(spec.operator_name)()
     with use_mutation(spec.module_path, operator, spec.occurrence) as (sound, spoilt):
         noticed = _noticed(tests, keep_bytecode=False)
-    places = zip(sound.splitlines(), (spoilt or sound).splitlines(), strict=False)
-    before, after = next(((one.strip(), other.strip()) for one, other in places if one != other), ("", ""))
-    name = spec.operator_name.removeprefix("core/")
-    function = spec.definition_name or ""
-    return Mutant(module, spec.start_pos[0], function, name, spec.occurrence, noticed, before, after)
+    lines = [code.splitlines() for code in (sound, spoilt or sound)]
+    apart = ((one.strip(), other.strip()) for one, other in zip(*lines, strict=False) if one != other)
+    before, after = next(apart, ("", ""))
+    return _mutant(module, spec, noticed=noticed, before=before, after=after)
 
 
 def _noticed(tests: list[str], *, keep_bytecode: bool = True) -> str:
@@ -99,7 +110,9 @@ def _noticed(tests: list[str], *, keep_bytecode: bool = True) -> str:
         return "timeout"
     if child.exitcode == 0:
         return ""
-    found = re.search(r"^(?:FAILED|ERROR) tests/parity/(\S+?)(?:\[|\s|$)", log.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        r"^(?:FAILED|ERROR) tests/parity/(\S+?)(?:\[|\s|$)", log.read_text(encoding="utf-8"), re.MULTILINE
+    )
     return found[1] if found and "::" in found[1] else "import"
 
 

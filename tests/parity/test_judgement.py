@@ -13,7 +13,7 @@ from test_parity_command_line import Run, empty, run  # noqa: F401
 from parity import witness
 from parity.errors import ParityError
 from parity.judgement import Files, port_file, record_both, record_port, recorder
-from parity.rooms import ROOMS
+from parity.rooms import ROOMS, program_rooms
 from parity.trace import code_sha256
 
 COPY = "import pathlib, shutil, sys\nassert sys.argv[3] == {teacher!r}\nshutil.copy({trace!r}, sys.argv[2])\n"
@@ -26,10 +26,14 @@ class Ready:
 
     trace: Path
     name: str = "container"
+    description: str = "container (of paper)"
     reasons: tuple[str, ...] = ("period: not today",)
     asked: list[Path] = field(default_factory=list)
 
-    def record(self, pairs: list[tuple[Path, Path]]) -> None:
+    def prepare(self) -> None:
+        """It is ready."""
+
+    def record(self, pairs: list[tuple[Path, Path]], *, timeout_s: float | None = None) -> None:
         """Hand it on."""
         for request, trace in pairs:
             self.asked.append(request)
@@ -48,7 +52,8 @@ def ready(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ready:
 
 def port_of(trace: Path, folder: Path, teacher: Path) -> str:
     """The command of a port that hands on a trace, and checks that it is told of that teacher."""
-    script = folder / "port.py"
+    script = folder / "port" / "port.py"
+    script.parent.mkdir()
     script.write_text(COPY.format(trace=str(trace), teacher=f"--teacher={teacher}"), encoding="utf-8")
     return f"python {script}"
 
@@ -58,7 +63,7 @@ def test_both_sides_are_recorded(pair: Pair, ready: Ready, tmp_path: Path) -> No
     files = Files.within(tmp_path / "made" / "anew", pair.request)
     files.port.write_text("an older answer", encoding="utf-8")
     port = pair.write()[1]
-    record_both(files, ready, port=port_of(port, tmp_path, files.legacy))  # type: ignore[arg-type]
+    record_both(files, ready, port=port_of(port, tmp_path, files.legacy))
     assert ready.asked == [pair.request]
     assert files.legacy.read_bytes() == ready.trace.read_bytes()
     assert files.port.read_bytes() == port.read_bytes()
@@ -99,7 +104,10 @@ def test_request_is_judged_in_one_command(pair: Pair, ready: Ready, run: Run, tm
     """What was passed over is told, both sides are recorded and compared, and the report holds both traces."""
     report = tmp_path / "report"
     command = port_of(tmp_path / "answer.npz", tmp_path, report / "legacy.npz")
-    pair.port.manifest |= {"program": "port.py", "code_sha256": code_sha256(tmp_path / "port.py")}
+    pair.port.manifest |= {
+        "program": "port.py",
+        "code_sha256": code_sha256(*program_rooms("port", tmp_path / "port" / "port.py", ROOMS)),
+    }
     pair.spoil("conv2/pre", lambda values: 1.01 * values)
     shutil.copy(pair.write()[1], tmp_path / "answer.npz")
     done = run("judge", pair.request, "--port", command, "--report", report)
