@@ -206,9 +206,6 @@ class _Rounded:
         for node in self._evidence.curves(of):
             values = np.array(tracked.losses[of])
             recorded = self._evidence.port[node.stage][: None if whole else len(values)]
-            if recorded.shape != values.shape:
-                yield Seen(node.stage, step, np.inf)
-                return
             sound = [_length([np.array(other.losses[of]) - values]) for _, other in self._others]
             share = self._share([node], [recorded], [values], sound)
             yield Seen(node.stage, step, share if whole else share / EARLY)

@@ -1,10 +1,12 @@
 """A candidate explains all that was recorded; what cannot be computed is explained by none."""
 
 import numpy as np
+import pytest
 from stage_calls import called, names, told
 
 from parity.candidates import count_wrong, share
 from parity.diagnosis import explain
+from parity.errors import ParityError
 
 RANDOM = np.random.default_rng(8)
 PATCHES = RANDOM.normal(300, 400, (5, 4, 9, 9))
@@ -31,3 +33,13 @@ def test_list_of_another_length_is_evidence_as_a_whole() -> None:
     found = told(called("given", PATCHES), lambda patches: patches[[0, 2, 3, 4]])
     assert names(found) == {("patch-dropped",)}
     assert found.cause == "patch 1 left out"
+
+
+def test_mistake_that_does_not_fit_the_shapes_cannot_be_made() -> None:
+    """It is an error of the judge's own family, which tells the stage, and so no candidate."""
+    call = called("given", PATCHES).then(lambda result, bound: (result + np.ones(7), bound))
+    with pytest.raises(
+        ParityError, match=r"stage: this mistake cannot be made of these shapes \(operands could not be"
+    ):
+        call.outcome()
+    assert share(call, PATCHES) == np.inf

@@ -244,3 +244,9 @@ def test_shape_that_the_graph_does_not_give_is_refused(shape: tuple[int, ...]) -
         ParityError, match=r"conv1/pre: recorded with shape \(2, 3\), its graph gives \(.*\); record it"
     ):
         require_shape("conv1/pre", recorded=VALUES, computed=np.zeros(shape))
+
+
+def test_what_is_just_as_large_as_its_bound_proves_nothing() -> None:
+    """0 would pass in its place."""
+    expected = BOUND * [1, -1, 1]
+    assert measured(expected, expected=expected).verdict is Verdict.VACUOUS

@@ -125,6 +125,17 @@ def test_original_alone_is_recorded(pair: Pair, ready: Ready, run: Run, tmp_path
     assert (tmp_path / "trace.npz").read_bytes() == ready.trace.read_bytes()
 
 
+def test_certificate_need_not_be_written(pair: Pair, run: Run, tmp_path: Path) -> None:  # noqa: F811
+    """The ruling is then the last line."""
+    legacy = legacy_of(pair)
+    script = tmp_path / "port.py"
+    answer = answered(legacy, tmp_path)
+    script.write_text(f"import shutil, sys\nshutil.copy({str(answer.port)!r}, sys.argv[2])\n", encoding="utf-8")
+    done = run("certify", legacy.path, "--port", f"python {script}")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1].startswith("CERTIFIED: 4 parameters")
+
+
 @pytest.mark.parametrize("turned", [False, True], ids=["sound", "turned"])
 def test_weights_are_certified_in_one_command(pair: Pair, run: Run, tmp_path: Path, turned: bool) -> None:  # noqa: F811
     """A line for each parameter, the ruling last; the certificate holds the same, and the exit code is the ruling's."""

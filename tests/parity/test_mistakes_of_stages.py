@@ -68,6 +68,10 @@ NAMED: dict[str, tuple[Call, Wrong, str]] = {
         called("mean_pool", IMAGES, **POOL), lambda x: layers.mean_pool(x, count="inc_pad", **POOL), "other-count"
     ),
     "logarithm": (SOFTMAX, lambda x: np.log(layers.softmax(x)), "softmax-logarithm"),
+    "entropy": (
+        called("categorical_cross_entropy", layers.softmax(SCORED.T[:6]), np.array([0, 1, 1, 0, 1, 0])),
+        lambda p, y: -np.log(p[np.arange(6), y]).sum(), "sum-for-mean",
+    ),
     "peak of bytes": (
         called("peak_signal_to_noise_ratio", *SCORED, peak=1.0),
         lambda x, y: ops.peak_signal_to_noise_ratio(x, y, peak=255.0), "other-peak",

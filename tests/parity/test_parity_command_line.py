@@ -5,6 +5,7 @@ Most run in this process, where a warning is an error too; a few as a user runs 
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -296,3 +297,26 @@ def test_request_that_no_recorded_trace_answers_exits_3(pair: Pair, run: Run) ->
 def test_usage_error_of_a_process_is_no_verdict(process: Run) -> None:
     """Whatever shows the usage, its exit code 2 does not reach the caller."""
     assert process("compare").returncode == 1
+
+
+def test_diagnosis_is_written_as_it_is_printed(pair: Pair, run: Run, tmp_path: Path) -> None:
+    """The last line names the file; its sentence stands above."""
+    pair.spoil("conv2/pre", lambda values: 1.01 * values)
+    done = run("diagnose", *written(pair), "--report", tmp_path / "report")
+    assert (done.returncode, done.stderr) == (1, "")
+    verdict, *sentences, wrote = done.stdout.splitlines()
+    assert verdict.startswith("FAIL: ")
+    assert wrote == f"wrote {tmp_path / 'report' / 'diagnosis.json'}"
+    told = json.loads((tmp_path / "report" / "diagnosis.json").read_text(encoding="utf-8"))
+    assert [one["sentence"] for one in told["explanations"]] == sentences
+
+
+def test_file_that_is_run_is_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `python -m parity` runs it."""
+    monkeypatch.setattr(sys, "argv", ["parity", "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOMS / "parity" / "__main__.py"), run_name="__main__")
+    assert not end.value.code
+    assert "Usage: " in capsys.readouterr().out
