@@ -45,6 +45,11 @@ class Mutant:
         return not self.noticed
 
 
+def source(module: str) -> Path:
+    """The file of a module of the judge."""
+    return HERE.parent / "parity" / f"{module}.py"
+
+
 def read(module: str) -> list[Mutant]:
     """The committed results of a module; none where it was not tried."""
     path = RESULTS / f"{module}.tsv"

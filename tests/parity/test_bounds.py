@@ -200,6 +200,13 @@ def test_errors_of_a_convolution_add_in_squares() -> None:
     assert propagated("convolution_valid", expected, errors) == [[[[math.sqrt(1 + 0.5625 + 1)]]]]
 
 
+def test_errors_of_filters_alone_are_those_of_the_images_they_meet() -> None:
+    """A pixel 3 times a weight 2 +- 0.25, all else exact: 3 x 0.25, whatever the bias."""
+    expected = {"h": pixels(3), "W": pixels(2), "b": np.array([7.0])}
+    errors = {"h": pixels(0), "W": pixels(0.25), "b": np.array([0.0])}
+    assert propagated("convolution_valid", expected, errors) == [[[[0.75]]]]
+
+
 def test_errors_of_gradients_of_a_convolution_add_in_squares() -> None:
     """Two products 3 x 2 with errors of 0.5 and 0.25: sqrt(2 ((2 x 0.5)^2 + (3 x 0.25)^2))."""
     first, delta = {"h": pixels(3, 3), "delta": pixels(2, 2)}, {"h": pixels(0.5, 0.5), "delta": pixels(0.25, 0.25)}
