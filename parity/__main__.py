@@ -55,7 +55,7 @@ def compare(
     port_program: Annotated[Path | None, typer.Option(help="Where the port is another's: its program.")] = None,
 ) -> None:
     """Compare two traces stage by stage; exit 0 pass, 1 fail, 2 vacuous or not exercised."""
-    _conclude(legacy, port, request, report, explain=True, programs=_programs(legacy_program, port_program))
+    _conclude(legacy, port, request, report, _programs(legacy_program, port_program))
 
 
 @app.command(name="diagnose")
@@ -97,26 +97,17 @@ def judge_request(
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         files = Files.within(report or Path(folder), request)
         record_both(files, found, port=port)
-        _conclude(files.legacy, files.port, request, report, explain=True, programs=programs)
+        _conclude(files.legacy, files.port, request, report, programs)
 
 
-def _conclude(
-    legacy: Path,
-    port: Path,
-    request: Path | None,
-    report: Path | None,
-    *,
-    explain: bool = False,
-    programs: Programs,
-) -> NoReturn:
-    """Compare two traces, print and write what was found, explain it where asked, and end with the exit code."""
+def _conclude(legacy: Path, port: Path, request: Path | None, report: Path | None, programs: Programs) -> NoReturn:
+    """Compare two traces, print and write what was found, explain it, and end with the exit code."""
     sides = Sides(read_trace(legacy), read_trace(port), read_request(request) if request else None)
     comparison = judge(sides.legacy, sides.port, request=sides.request, programs=programs)
     console = Console()
     console.print(table(comparison))
-    if explain:
-        for sentence in diagnose(sides.legacy, sides.port, comparison, request=sides.request).sentences:
-            console.print(f"diagnosis: {sentence}", soft_wrap=True, markup=False)
+    for sentence in diagnose(sides.legacy, sides.port, comparison, request=sides.request).sentences:
+        console.print(f"diagnosis: {sentence}", soft_wrap=True, markup=False)
     if report is not None:
         page = write_comparison(report, comparison, sides)
         console.print(f"wrote {page}, and beside it the same as JSON, JUnit and SARIF", soft_wrap=True, markup=False)

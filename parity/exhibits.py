@@ -35,7 +35,7 @@ def chosen(docket: Docket, wanted: Sequence[str]) -> list[str]:
 def exhibit(comparison: Comparison, *, legacy: Record, port: Record) -> Json:
     """Verdict, both sides, every stage, loss curves and maps of one comparison."""
     blamed = comparison.first_bad
-    graph = _graph(legacy)
+    graph = legacy.graph
     return {
         "verdict": comparison.verdict.value,
         "first_bad": _told(blamed) if blamed else None,
@@ -59,14 +59,6 @@ def _told(finding: Finding) -> Json:
     share = None if finding.share is None else number(finding.share)
     told = {"id": finding.id, "stage": finding.stage, "check": finding.check.value, "verdict": finding.verdict.value}
     return {**told, "share": share, "elements": finding.elements, "message": finding.message}
-
-
-def _graph(trace: Record) -> Graph:
-    """The trace's graph; an empty one where it tells none that can be read, which is a finding of its own."""
-    try:
-        return trace.graph
-    except ParityError:
-        return Graph(())
 
 
 def _stages(comparison: Comparison, graph: Graph, legacy: Record, port: Record) -> Iterator[Json]:
@@ -114,9 +106,8 @@ def _alone(node: Node, findings: Sequence[Finding], legacy: Record, port: Record
         return
     check = max(made, key=lambda one: made[one])
     expected, actual, bound = _EXPECTED[check](node, legacy, port)
-    if expected.shape == actual.shape == bound.shape:
-        share = pictures.shares(pictures.difference(expected, actual), bound)
-        yield _view(check.value, "bound", share, expected=expected, actual=actual)
+    share = pictures.shares(pictures.difference(expected, actual), bound)
+    yield _view(check.value, "bound", share, expected=expected, actual=actual)
 
 
 def _forced(node: Node, legacy: Record, port: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

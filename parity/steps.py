@@ -118,9 +118,11 @@ class Run:
         """The steps one by one.
 
         Raises:
-            ParityError: the order, or the symmetries, are not those of so many steps.
+            ParityError: a weight has no gradient; the order, or the symmetries, are not those of so many steps.
         """
-        network, gradients = self.network(["loss", *parameters(self.graph).values()]), parameters(self.graph)
+        gradients = parameters(self.graph)
+        _require(["loss", *gradients.values()], self.graph)
+        network = self.network(["loss", *gradients.values()])
         choice = self.choice or _told_choice(_order(self.graph, self.recorded, self.training))
         state = State.start({name: self.recorded[name].astype(self.dtype) for name in gradients})
         for number in range(1, self.training.steps + 1):
@@ -188,6 +190,15 @@ class Curves:
             self.losses["epochs"].append(self._mean(self.losses["loss"][-self._epoch :], self._sizes[-self._epoch :]))
             if self._validation is not None:
                 self.losses["validation"].append(self._validation.loss(step.state.weight))
+
+
+def _require(stages: Iterable[str], graph: Graph) -> None:
+    """Raise ParityError unless the graph has what every step computes."""
+    for stage in stages:
+        if stage not in graph.stages:
+            raise ParityError(
+                f"{stage}: the graph has no such stage, of which each training step is made; record it too"
+            )
 
 
 def _told_choice(order: Int[np.ndarray, "step batch_size"]) -> Choice:
@@ -262,6 +273,8 @@ class _Validation:
     """The loss over the validation patches, batch by batch; incomplete ones only where training keeps them."""
 
     def __init__(self, run: Run) -> None:
+        if missing := [name for name in VALIDATION.values() if name not in run.recorded]:
+            raise ParityError(f"a loss of validation is told, but no {', '.join(missing)}; record it too")
         self._network = run.network(["loss"])
         self._count = len(run.recorded[VALIDATION["patches/raw"]])
         self._size = run.training.batch_size

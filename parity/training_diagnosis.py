@@ -110,15 +110,12 @@ def _explaining(case: Case, tried: Iterable[tuple[TrainingMistake, ...]]) -> tup
 
 
 def _unfitted(case: Case, mistakes: tuple[TrainingMistake, ...]) -> float:
-    """The largest error of all without the mistakes of a fitted dose; infinite where none is, or steps cannot go on."""
+    """The largest error of all without the mistakes of a fitted dose; infinite where none is."""
     plain = [mistake for mistake in mistakes if not mistake.fitted]
     if len(plain) == len(mistakes):
         return float("inf")
-    try:
-        with np.errstate(all="ignore"):
-            return max(seen.share for seen in case.evidence.against(_changed(case.run, plain)))
-    except ParityError:
-        return float("inf")
+    with np.errstate(all="ignore"):
+        return max(seen.share for seen in case.evidence.against(_changed(case.run, plain)))
 
 
 def _pairs(case: Case) -> Iterator[tuple[TrainingMistake, TrainingMistake]]:
@@ -128,9 +125,7 @@ def _pairs(case: Case) -> Iterator[tuple[TrainingMistake, TrainingMistake]]:
             if first.fitted:
                 continue
             run = first.change(case.run)
-            seen = case.evidence.first_wrong(run)
-            if seen is None:
-                continue
+            seen = case.evidence.first_wrong(run) or case.seen  # one that leaves nothing needs no second
             for other in (other for place, other in enumerate(PAIRED) if place != number):
                 yield from ((first, second) for second in other(Case(case.evidence, run, seen)))
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -107,12 +108,10 @@ class Evidence:
     def wrong(self, run: Run, until: int) -> np.ndarray:
         """All errors up to a step in units of what each record may err by, with signs: a vector to be made small."""
         found = []
-        for step in run.steps():
+        for step in islice(run.steps(), until):
             nodes = self._of_step[step.number]
             found += [self._error(node, step.told(str(node.attributes["of"]))) for node in nodes]
             found += [self._error(node, step.loss, step.number - 1) for node in self.curves("loss")]
-            if step.number == until:
-                break
         return np.concatenate(found)
 
     def curves(self, of: str) -> list[Node]:
@@ -207,9 +206,6 @@ class _Rounded:
         for node in self._evidence.curves(of):
             values = np.array(tracked.losses[of])
             recorded = self._evidence.port[node.stage][: None if whole else len(values)]
-            if recorded.shape != values.shape:
-                yield Seen(node.stage, step, np.inf)
-                return
             sound = [_length([np.array(other.losses[of]) - values]) for _, other in self._others]
             share = self._share([node], [recorded], [values], sound)
             yield Seen(node.stage, step, share if whole else share / EARLY)

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,11 @@ import pytest
 
 from parity import witness, witness_container, witness_interpreter
 from parity.errors import WitnessError
-from parity.trace import code_sha256, write_trace
+from parity.trace import code_sha256, read_trace, write_trace
 from parity.witness_container import ContainerWitness, working_engine
 from parity.witness_interpreter import find_python
 from parity.witness_live import LiveWitness, cache, file_sha256, key, openblas_kernels
-from parity.witness_process import run
+from parity.witness_process import _kill, run
 from parity.witness_recorded import RecordedWitness
 
 NO_ENGINE = "echo 'Cannot connect to the daemon' >&2; exit 1"
@@ -444,3 +445,183 @@ def test_a_module_that_writes_nothing_has_not_answered(path: Path, tmp_path: Pat
     with pytest.raises(WitnessError, match=r"legacy\.timing ended well, but wrote no answer to request\.npz"):
         FakeWitness(script="pass").ask("legacy.timing", tmp_path / "request.npz", tmp_path / "answer.npz")
     assert not (tmp_path / "answer.npz").exists()
+
+
+def test_an_engine_that_cannot_be_started_is_passed_over(path: Path) -> None:
+    """Its file is there, but what should run it is not."""
+    (path / "podman").write_text("#!/nowhere/sh\n", encoding="utf-8")
+    (path / "podman").chmod(0o755)
+    with pytest.raises(WitnessError, match=r"podman: \[Errno 2\] No such file .*docker: not installed"):
+        working_engine()
+
+
+def test_an_engine_that_says_nothing_is_told_by_its_exit_code(path: Path) -> None:
+    """There is no last line to tell."""
+    program(path / "podman", "exit 125")
+    with pytest.raises(WitnessError, match="podman: exit code 125; docker: not installed"):
+        working_engine()
+
+
+def test_another_base_image_is_built_from(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the registry of the Dockerfile's own is out of reach; the image then has another name."""
+    log = path.parent / "log"
+    program(path / "docker", f'[ "$1" = build ] || exit 1; echo "$@" >> {log}')
+    monkeypatch.delenv("LEGACY_BASE_IMAGE", raising=False)
+    own = ContainerWitness(engine="docker").image
+    monkeypatch.setenv("LEGACY_BASE_IMAGE", "mirror.example/debian:11")
+    other = ContainerWitness(engine="docker")
+    other._make()
+    assert "--build-arg BASE=mirror.example/debian:11" in log.read_text(encoding="utf-8")
+    assert own != other.image
+
+
+ENGINE = """
+echo "$@" >> {log}
+[ "$1" = run ] || exit 0
+for word; do
+  case $word in
+    *:/exchange) exchange=${{word%:/exchange}} ;;
+    /exchange/*.npz) answer=$exchange/${{word#/exchange/}} ;;
+  esac
+done
+{answer}
+"""
+"""A podman whose containers answer with the last file that they are told of."""
+
+
+@pytest.fixture
+def engine(path: Path, tmp_path: Path, recorded: RecordedWitness, monkeypatch: pytest.MonkeyPatch) -> ContainerWitness:
+    """A container's witness that has been started once, and of whose request a trace lies ready."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    script = ENGINE.format(log=tmp_path / "log", answer=f'cp {recorded.directory / "any.npz"} "$answer"')
+    witness = ContainerWitness(engine=str(program(path / "podman", script)))
+    (witness._home() / "stack.json").write_text("{}", encoding="utf-8")
+    witness.prepare()
+    return witness
+
+
+def test_a_container_is_told_its_own_paths(engine: ContainerWitness, tmp_path: Path) -> None:
+    """Request and trace lie in its exchange, which is mounted; the trace comes back from there."""
+    engine.record([(tmp_path / "request.npz", tmp_path / "out.npz")])
+    launched = (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-1]
+    assert launched.endswith("python -m legacy.record /exchange/000-request.npz /exchange/000.npz")
+    assert (tmp_path / "out.npz").read_bytes() == (tmp_path / "recorded" / "any.npz").read_bytes()
+
+
+def test_another_program_is_mounted_for_a_container(engine: ContainerWitness, tmp_path: Path) -> None:
+    """Its folder, which it may not write; a trace that does not tell it is refused."""
+    (tmp_path / "theirs").mkdir()
+    engine.program = tmp_path / "theirs" / "lenet.py"
+    engine.program.write_text("", encoding="utf-8")
+    with pytest.raises(WitnessError, match=r"tells .*'program': None.*expected .*'program': 'lenet\.py'"):
+        engine.record([(tmp_path / "request.npz", tmp_path / "out.npz")])
+    launched = (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-1]
+    assert f"-v {tmp_path / 'theirs'}:/program:ro" in launched
+    assert "python -m legacy.observe /program/lenet.py /exchange/000-request.npz" in launched
+
+
+def test_a_container_that_hangs_is_removed(engine: ContainerWitness, path: Path, tmp_path: Path) -> None:
+    """Killing the engine's client leaves the container running, so that it is removed by its name."""
+    program(path / "podman", ENGINE.format(log=tmp_path / "log", answer="sleep 600"))
+    with pytest.raises(WitnessError, match="container: 1 requests: no end after 1 s"):
+        engine.record([(tmp_path / "request.npz", tmp_path / "out.npz")], timeout_s=1.0)
+    started, removed = (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-2:]
+    assert removed == f"rm -f {started.split('--name ')[1].split()[0]}"
+
+
+PYTHON = """
+case "$*" in
+  "-c"*) echo {version} ;;
+  "-m venv"*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+  "-m pip"*) echo "$@" >> {log}; {pip} ;;
+  "-m legacy.stack"*) echo '{{"python": "3.9.2"}}' ;;
+  "-m legacy.record"*) cp {trace} "$4"; echo "$@" >> {log} ;;
+esac
+"""
+"""A Python 3.9 that makes environments of itself, and testifies with a trace that lies ready."""
+
+
+@pytest.fixture
+def python(
+    path: Path, tmp_path: Path, recorded: RecordedWitness, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """A function that puts such an interpreter, and a compiler, on the path; `pip` is what its pip does."""
+    monkeypatch.setenv("PATH", f"{path}:/usr/bin:/bin")
+    manifest = dict(read_trace(recorded.directory / "any.npz").manifest)
+    told = {name: value for name, value in manifest.items() if name not in ("format", "order", "content_sha256")}
+    write_trace(tmp_path / "ready.npz", told | {"witness": "interpreter"}, {"loss": np.zeros(1)})
+    program(path / "g++", "exit 0")
+
+    def made(pip: str = "true") -> Path:
+        script = PYTHON.format(version="3.9.2", log=tmp_path / "log", pip=pip, trace=tmp_path / "ready.npz")
+        return program(path / "python3.9", script)
+
+    return made
+
+
+def test_an_interpreter_testifies_from_an_environment_of_its_own(python: Callable[..., Path], tmp_path: Path) -> None:
+    """It is made once, of pinned versions by their hashes; the trace is what that environment wrote."""
+    python()
+    lines: list[str] = []
+    found = witness.find("interpreter", say=lines.append)
+    assert (found.name, found.description) == ("interpreter", "interpreter (python 3.9.2)")
+    assert lines[0].startswith("making an environment on ")
+    found.record([(tmp_path / "request.npz", tmp_path / "out.npz")])
+    assert (tmp_path / "out.npz").read_bytes() == (tmp_path / "ready.npz").read_bytes()
+    *installed, recorded = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[-1].rpartition("/")[2] for line in installed] == [
+        "requirements-build.txt", "requirements-interpreter.txt"
+    ]  # fmt: skip
+    assert all("--require-hashes" in line and "--no-deps" in line for line in installed)
+    assert recorded.startswith("-m legacy.record /")
+    witness.find("interpreter", say=lines.append)
+    assert sum(line.startswith("making") for line in lines) == 1
+
+
+def test_an_environment_is_there_whole_or_not_at_all(python: Callable[..., Path]) -> None:
+    """Where its pip fails nothing is left in its place, nor beside it."""
+    python(pip="echo 'no matching distribution'; exit 1")
+    with pytest.raises(WitnessError, match="interpreter: pip install: exit code 1; it wrote last: no matching"):
+        witness.find("interpreter")
+    assert list(cache().iterdir()) == []
+
+
+def test_the_faster_of_two_processes_makes_the_environment(python: Callable[..., Path]) -> None:
+    """What another has made meanwhile stays."""
+    found = witness_interpreter.InterpreterWitness(python=python(), version="3.9.2")
+    python(pip=f"mkdir -p {found._home()}/bin; touch {found._home()}/theirs")
+    found._make()
+    assert [path.name for path in cache().iterdir()] == [found._home().name]
+    assert (found._home() / "theirs").is_file()
+
+
+def test_another_program_has_its_own_path_for_an_interpreter(tmp_path: Path) -> None:
+    """It stands where it stands: nothing is mounted."""
+    found = witness_interpreter.InterpreterWitness(program=tmp_path / "lenet.py")
+    assert found._module() == ["legacy.observe", str(tmp_path / "lenet.py")]
+
+
+def test_a_listener_that_is_interrupted_ends_the_program() -> None:
+    """Nothing runs on behind a stopped judge, and what else must be stopped is stopped."""
+    stopped = []
+
+    def interrupt(_line: str) -> None:
+        raise KeyboardInterrupt
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            ["sh", "-c", "echo begun; sleep 600"], what="w", timeout_s=300.0, say=interrupt,
+            stop=lambda: stopped.append(True),
+        )  # fmt: skip
+    assert stopped == [True]
+    assert time.monotonic() - begun < 60
+
+
+def test_a_program_that_has_ended_need_not_be_killed() -> None:
+    """It may end by itself while it is being killed."""
+    with subprocess.Popen(["true"], start_new_session=True) as ended:
+        ended.wait()
+        _kill(ended)
+    assert ended.returncode == 0

@@ -140,3 +140,10 @@ def test_another_order_of_batches_is_blamed_for_another_training() -> None:
     order = fails("split/order", check=Check.INTEGRITY, elements=0)
     assert [finding.stage for finding in blame([*told, *order], ordered)] == ["split/order"]
     assert [finding.stage for finding in blame(told, ordered)] == ["training", "graph"]
+
+
+def test_what_does_not_fail_is_not_blamed() -> None:
+    """Neither what passes nor what proves nothing."""
+    sound = [Finding("conv1/pre", Check.FORCED, verdict, "", 0.5, 6) for verdict in Verdict if verdict != "FAIL"]
+    assert blamed(*sound) == []
+    assert blamed(*sound, *fails("conv2/pre")) == ["conv2/pre"]

@@ -200,6 +200,13 @@ def test_errors_of_a_convolution_add_in_squares() -> None:
     assert propagated("convolution_valid", expected, errors) == [[[[math.sqrt(1 + 0.5625 + 1)]]]]
 
 
+def test_errors_of_filters_alone_are_those_of_the_images_they_meet() -> None:
+    """A pixel 3 times a weight 2 +- 0.25, all else exact: 3 x 0.25, whatever the bias."""
+    expected = {"h": pixels(3), "W": pixels(2), "b": np.array([7.0])}
+    errors = {"h": pixels(0), "W": pixels(0.25), "b": np.array([0.0])}
+    assert propagated("convolution_valid", expected, errors) == [[[[0.75]]]]
+
+
 def test_errors_of_gradients_of_a_convolution_add_in_squares() -> None:
     """Two products 3 x 2 with errors of 0.5 and 0.25: sqrt(2 ((2 x 0.5)^2 + (3 x 0.25)^2))."""
     first, delta = {"h": pixels(3, 3), "delta": pixels(2, 2)}, {"h": pixels(0.5, 0.5), "delta": pixels(0.25, 0.25)}
@@ -276,3 +283,19 @@ def test_semantic_tolerance_is_of_the_maximum() -> None:
     assert bounds.semantic(np.array([1.0, -4.0])).tolist() == [4e-12, 4e-12]
     assert bounds.semantic(np.zeros(2)).tolist() == [0, 0]
     assert bounds.semantic(np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_prediction_added_to_interpolation_is_within_its_bound() -> None:
+    """In float32 the sum of three images and the division of their mean; the worst of 40 uses a tenth of it or more."""
+    random = np.random.default_rng(9)
+    told = {"indices": [2, 0], "border": 1}
+    node = Node("output", "add_interpolation", ("computed", "images"), told)
+    worst = 0.0
+    for _ in SEEDS:
+        values = {"computed": random.normal(size=(1, 1, 6, 6)), "images": random.normal(size=(1, 3, 8, 8))}
+        values = {name: value.astype("f4") for name, value in values.items()}
+        rounded = reference.OPERATIONS["add_interpolation"](*values.values(), **told)
+        assert rounded.dtype == FLOAT32
+        error = np.abs(rounded - reference.compute(node, values))
+        worst = max(worst, float((error / bounds.rounding(node, values | {"output": rounded}, FLOAT32)).max()))
+    assert 0.1 < worst <= 1

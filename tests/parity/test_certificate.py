@@ -1,23 +1,26 @@
 """Weights are certified where exactly the right way to lay them down explains a port's answers, and else not."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from judged_pair import MakePair, Pair
+from path_pair import make_path_pair
 
 from parity import reference
-from parity.certificate import Certificate, Ruling, certify
+from parity.certificate import Certificate, Ruling, _mapping, certify
 from parity.errors import ParityError
 from parity.graph import Node
 from parity.judgement import Files
-from parity.orientation import NO_BIAS, RIGHT, images_needed, lit, read_off
-from parity.probe import write_probe
+from parity.orientation import MOST_FEATURES, NO_BIAS, RIGHT, images_needed, lit, read_off
+from parity.probe import WRITTEN, write_probe
 from parity.trace import FORCED, Record, read_request, read_trace, write_trace
 
 Lay = Callable[[str, np.ndarray], np.ndarray]
+Spoil = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 LAYERS = ("conv1", "conv2")
 
 
@@ -192,3 +195,77 @@ def test_lit_pixels_never_meet(shape: tuple[int, ...]) -> None:
     assert values.sum(axis=(0, 2, 3)).tolist() == [1] * 5
     seen = np.lib.stride_tricks.sliding_window_view(values.sum(axis=1), (5, 5), axis=(1, 2)).sum(axis=(3, 4))
     assert seen.max() == 1
+
+
+def test_dense_layer_needs_an_image_for_each_feature() -> None:
+    """One feature is lit in each row, until there are too many features."""
+    assert images_needed(SQUARE, (4, 7), np.ones((7, 5))) == 7
+    assert images_needed(SQUARE, (4, 9000), np.ones((9000, 5))) == MOST_FEATURES
+
+
+FIRST = FORCED + "conv1/pre"
+
+
+def without(name: str) -> Spoil:
+    """No such entry."""
+    return lambda arrays: {other: value for other, value in arrays.items() if other != name}
+
+
+def instead(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Spoil:
+    """An entry made of what it is."""
+    return lambda arrays: arrays | {name: change(arrays[name].copy())}
+
+
+def hollow(values: np.ndarray) -> np.ndarray:
+    """One element that is no number."""
+    values.flat[3] = np.nan
+    return values
+
+
+SPOILT: dict[str, tuple[Spoil, set[str], str]] = {
+    "no answer": (without(FIRST), {"W", "b"}, "the port's trace has no teacher-forced conv1/pre"),
+    "another shape": (instead(FIRST, lambda v: v[:, :2]), {"W", "b"}, r"conv1/pre is \(.*\) float64, expected \(.*"),
+    "NaN": (instead(FIRST, hollow), {"W", "b"}, "conv1/pre: NaN or infinite in 1 elements"),
+    "no entry": (without("weight/conv1/b"), {"b"}, "the port's trace has no such entry"),
+    "another dtype": (
+        instead("weight/conv1/W", lambda v: v.astype("f4")),
+        {"W"},
+        r"the original's is \(3, 2, 3, 2\) float64, the port's \(3, 2, 3, 2\) float32",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "parameters", "reason"), SPOILT.values(), ids=SPOILT)
+def test_answer_that_shows_nothing_fails(
+    pair: Pair, tmp_path: Path, spoil: Spoil, parameters: set[str], reason: str
+) -> None:
+    """The parameters of that layer fail, with why, in the last line too; those of the other do not."""
+    legacy = legacy_of(pair)
+    probe = answered(legacy, tmp_path)
+    port = read_trace(probe.port)
+    told = {name: value for name, value in port.manifest.items() if name not in WRITTEN}
+    write_trace(probe.port, told, spoil(dict(port.arrays)))
+    found = certify(legacy, probe)
+    assert set(ruled(found)) == {f"weight/conv1/{name}" for name in parameters}
+    assert all(re.fullmatch(reason, told) for told in ruled(found).values())
+    assert re.match(f"FAILED: weight/conv1/[Wb]: {reason}", found.lines[-1])
+
+
+def test_equal_parameters_are_refused() -> None:
+    """Each could be taken for the other, so that bits alone prove no mapping."""
+    arrays = {"weight/a/b": np.ones(3), "weight/b/b": np.ones(3)}
+    both = Record(Path("t.npz"), {}, arrays, "")
+    refused = _mapping("weight/a/b", {name: name for name in arrays}, both, both)
+    assert refused == (Ruling.REFUSED, "it equals weight/b/b, for which it could be taken; certify other weights")
+
+
+def test_exit_code_follows_the_ruling() -> None:
+    """0 certified, 1 failed, 2 refused."""
+    assert [ruling.exit_code for ruling in (Ruling.CERTIFIED, Ruling.FAILED, Ruling.REFUSED)] == [0, 1, 2]
+
+
+def test_images_that_are_made_cannot_be_certified(tmp_path: Path) -> None:
+    """The probe lights single inputs of given lists: patches cut from rasters are none."""
+    legacy = read_trace(make_path_pair(tmp_path, dtype="float64").write()[0])
+    with pytest.raises(ParityError, match="its images are not rows of given lists; certify a trace of given weights"):
+        write_probe(legacy, Files.within(tmp_path, tmp_path / "probe.npz"))

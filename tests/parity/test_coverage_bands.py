@@ -163,3 +163,13 @@ def test_images_built_to_separate_hypotheses_are_counted() -> None:
     images[4, 0] = RANDOM.normal(size=(4, 5))
     assert separating(images) == {"single pixels": 1, "ramps": 1}
     assert separating(images[2:]) == {}
+
+
+def test_single_map_cannot_be_exchanged() -> None:
+    """Of one input map, or one filter, there is no other; what these shapes do not have is not counted."""
+    one_map = convolved(IMAGES[:, :1], KERNELS[:, :1])
+    one_filter = convolved(IMAGES, KERNELS[:1], BIASES[:1])
+    assert {"output maps exchanged", "biases exchanged"} <= one_map.keys()
+    assert "input maps exchanged" not in one_map
+    assert "input maps exchanged" in one_filter
+    assert not {"output maps exchanged", "biases exchanged"} & one_filter.keys()

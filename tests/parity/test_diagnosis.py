@@ -1,18 +1,20 @@
 """Each known mistake, planted beside the reference, is named; what is not known is never named for certain."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from judged_pair import NODES, TOLD, MakePair, given_entries
+from judged_pair import NODES, TOLD, MakePair, Pair, given_entries
+from stage_calls import Wrong, called, told
 
 from parity import layer_operations as layers
 from parity import operations as ops
 from parity.catalogue import CATALOGUE
 from parity.data_operations import exclude
-from parity.diagnosis import Diagnosis, Explanation, diagnose, explain
-from parity.graph import Graph, Node
+from parity.diagnosis import Diagnosis, diagnose, explain
+from parity.graph import Graph
 from parity.mistakes import Call
 from parity.precision import bfloat16, float16, tf32
 from parity.steps import Run
@@ -20,7 +22,6 @@ from parity.trace import read_request, read_trace
 from parity.training import Training
 from parity.updates import State, Values, momentum
 
-Wrong = Callable[..., np.ndarray]
 RANDOM = np.random.default_rng(3)
 IMAGES, SQUARE = RANDOM.normal(size=(2, 4, 13, 12)), RANDOM.normal(size=(5, 4, 3, 3))
 BIASES = RANDOM.normal(size=5)
@@ -31,20 +32,6 @@ RASTER = RANDOM.integers(-1500, 1500, (20, 21)).astype(np.int16)
 PAIRED = RANDOM.normal(size=(2, 3, 1, 5, 5))
 HALVES = (Ellipsis, slice(None, None, -1))
 conv, corr = ops.convolution_valid, ops.correlation_valid
-
-
-def called(operation: str, *inputs: np.ndarray, dtype: str = "float64", **attributes: Any) -> Call:
-    """The sound computation of a stage from these inputs; of what is given, the right value is the one input."""
-    names = () if operation in ("given", "decode") else tuple(f"input/{number}" for number in range(len(inputs)))
-    values = dict(zip(names or ("stage",), inputs, strict=True))
-    entry = inputs[0].dtype if operation == "decode" else np.dtype(dtype)
-    return Call(Node("stage", operation, names, attributes), values, np.dtype(dtype), entry)
-
-
-def told(call: Call, wrong: Wrong) -> Explanation:
-    """What is said of a program that computes something else from the inputs of a call."""
-    inputs = call.inputs or [call.values["stage"]]
-    return explain(call, np.asarray(wrong(*inputs)).astype(call.entry))
 
 
 def off(W: np.ndarray) -> np.ndarray:
@@ -380,3 +367,33 @@ def test_a_mask_needs_evidence(clouds: int) -> None:
     assert explained.certain is (clouds > 1 and len(explained.candidates) == 1)
     if clouds == 1:
         assert "only 1 of 420 elements say so" in explained.cause
+
+
+def test_all_alike_is_no_certain_cause() -> None:
+    """A mask without a pixel set follows from many mistakes, however many elements say so."""
+    found = told(called("exclude", np.ones((20, 21), np.uint8), dtype="uint8", region=[10, 15, 4, 9]), np.zeros_like)
+    assert (found.thin, found.certain) == ("all elements are alike", False)
+    assert found.cause.startswith("not certain, as all elements are alike: ")
+
+
+def test_sound_stage_follows_from_what_was_recorded_before() -> None:
+    """A stage to blame that is right on its own inputs is not said to be explained by a mistake."""
+    found = told(CONVOLUTION, conv)
+    assert found.sentence == "stage: follows from what the port recorded before it"
+
+
+def test_stage_that_is_not_recorded_has_no_explanation(pair: Pair) -> None:
+    """It is missing: nothing is there to be explained."""
+    del pair.port.arrays["conv1/out"]
+    assert pair.judge().blamed[0].stage == "conv1/out"
+    assert diagnosed(pair).explanations == ()
+
+
+def test_steps_that_nobody_tells_have_no_explanation(pair: Pair) -> None:
+    """Weights after training are to blame, but without the training's settings no steps can be tried."""
+    pair.spoil("step/0004/weight/conv1/W", lambda W: 2 * W)
+    comparison = pair.judge()
+    legacy, port = map(read_trace, pair.write())
+    assert diagnose(legacy, port, comparison).explanations != ()
+    untold = {name: value for name, value in legacy.manifest.items() if name != "training"}
+    assert diagnose(replace(legacy, manifest=untold), port, comparison).explanations == ()

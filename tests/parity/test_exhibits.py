@@ -1,6 +1,7 @@
 """Exhibits tell of every stage what the judge found, and show its errors where there are any."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,3 +131,26 @@ def test_row_tells_what_is_nearest_to_its_bound() -> None:
     (row,) = rows({"case": judged(Verdict.PASS, Verdict.FAIL)})
     assert (row["name"], row["verdict"], row["tensors"], row["numbers"]) == ("case", "FAIL", 2, 12)
     assert (row["share"], row["nearest"], row["first_bad"]) == (0.5, "s0:free-running", "s1:free-running")
+
+
+def test_stage_that_a_side_lacks_has_no_picture(pair: Pair) -> None:
+    """That it is missing is a finding; of the original's alone nothing is drawn."""
+    del pair.port.arrays["conv2/pre"]
+    found = stage(shown(pair), "conv2/pre")
+    assert (found["views"], found["verdict"], found["kind"]) == ([], "FAIL", "2 x 1 x 5 x 4, float64")
+
+
+def test_losses_of_two_lengths_are_not_drawn(pair: Pair) -> None:
+    """Their curves cannot lie over each other; that they differ is a finding."""
+    pair.spoil("loss/curve", lambda losses: losses[:3])
+    assert shown(pair)["curves"] == []
+
+
+def test_map_without_a_truth_has_two_sides(tmp_path: Path) -> None:
+    """Where the original's trace does not hold it."""
+    pair = make_path_pair(tmp_path, dtype="float64")
+    comparison = pair.judge()
+    legacy, port = map(read_trace, pair.write())
+    arrays = {name: value for name, value in legacy.arrays.items() if name != "metrics/target/normalised"}
+    found = exhibit(comparison, legacy=replace(legacy, arrays=arrays), port=port)
+    assert list(found["map"]["sides"]) == ["original", "port"]

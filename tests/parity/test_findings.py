@@ -1,11 +1,13 @@
 """Two arrays are measured element by element, and whatever is in doubt does not pass."""
 
+from dataclasses import FrozenInstanceError
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from parity.findings import Check, Finding, Verdict, measure, worst
+from parity.errors import ParityError
+from parity.findings import Check, Finding, Verdict, measure, require_shape, worst
 
 NAN, INFINITY = float("nan"), float("inf")
 VALUES = np.array([[1.0, -2.0, 3.0], [4.0, -5.0, 6.0]])
@@ -144,8 +146,8 @@ def test_nothing_is_allowed_where_the_bound_is_zero() -> None:
 
 @pytest.mark.parametrize(
     "expected",
-    [np.zeros((0, 3)), np.zeros((2, 3)), np.full((2, 3), 9.0), np.array(0.0), VALUES / 100],
-    ids=["empty", "all zero", "constant", "zero", "below its bound"],
+    [np.zeros((0, 3)), np.zeros((2, 3)), np.full((2, 3), 9.0), np.full(2, 9.0), np.array(0.0), VALUES / 100],
+    ids=["empty", "all zero", "constant", "two alike", "zero", "below its bound"],
 )
 def test_what_proves_nothing_is_vacuous(expected: np.ndarray) -> None:
     """Equal arrays that a wrong program would give too do not pass."""
@@ -194,3 +196,57 @@ def test_no_verdict_at_all_is_a_failure() -> None:
 def test_id_is_stage_and_check() -> None:
     """Every report names a finding the same way."""
     assert measured(VALUES).id == "conv1/pre:teacher-forced"
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]], ids=["rising", "falling"])
+def test_numbers_on_one_side_of_the_first_are_not_constant(values: list[float]) -> None:
+    """They differ, whichever way."""
+    expected = np.array(values)
+    assert measured(expected, expected=expected, bound=np.full(3, 0.5)).verdict is Verdict.PASS
+
+
+def test_equal_arrays_are_told_at_0_of_their_bound() -> None:
+    """The first element stands for all."""
+    assert measured(VALUES).message == (
+        "conv1/pre (2, 3) float64: 0 of 6 over bound; worst 0 x bound at (0, 0), legacy 1.0, port 1.0"
+    )
+
+
+def test_nothing_has_no_error() -> None:
+    """Of no elements the largest share is 0, and the message says that there are none."""
+    finding = measured(np.zeros((0, 3)), expected=np.zeros((0, 3)), bound=np.zeros((0, 3)))
+    assert (finding.share, finding.elements, finding.message) == (0.0, 0, "conv1/pre: no elements")
+
+
+def test_sides_cannot_be_told_by_their_places() -> None:
+    """Expected and actual are named by whoever compares them, so that they are not exchanged unseen."""
+    with pytest.raises(TypeError):
+        measure("conv1/pre", Check.FREE, VALUES, VALUES, BOUND)
+    with pytest.raises(TypeError):
+        require_shape("conv1/pre", VALUES, VALUES)
+
+
+def test_finding_stays_as_it_was_made() -> None:
+    """Nobody changes a verdict afterwards."""
+    with pytest.raises(FrozenInstanceError):
+        measured(VALUES).verdict = Verdict.PASS
+
+
+def test_shape_of_the_graph_is_accepted() -> None:
+    """Whatever is in it."""
+    require_shape("conv1/pre", recorded=VALUES, computed=np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 2), (3, 2), (1, 2, 3), (6,), ()], ids=str)
+def test_shape_that_the_graph_does_not_give_is_refused(shape: tuple[int, ...]) -> None:
+    """Larger or smaller, or of more axes or fewer: both are told."""
+    with pytest.raises(
+        ParityError, match=r"conv1/pre: recorded with shape \(2, 3\), its graph gives \(.*\); record it"
+    ):
+        require_shape("conv1/pre", recorded=VALUES, computed=np.zeros(shape))
+
+
+def test_what_is_just_as_large_as_its_bound_proves_nothing() -> None:
+    """0 would pass in its place."""
+    expected = BOUND * [1, -1, 1]
+    assert measured(expected, expected=expected).verdict is Verdict.VACUOUS

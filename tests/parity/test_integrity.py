@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from judged_pair import NODES, MakePair, Pair
+from judged_pair import FORWARD, GIVEN, NODES, MakePair, Pair
 
 from parity.findings import Check, Verdict
 from parity.graph import Node
@@ -328,3 +328,11 @@ def test_doubts_are_all_told(pair: Pair) -> None:
     """The first doubt does not hide the next."""
     pair.port.manifest |= {"request_sha256": "0", "process": {"id": "one"}, "code_sha256": None}
     assert [field for field, _ in doubts(pair)] == ["request_sha256", "process", "code_sha256"]
+
+
+def test_pair_without_training_needs_to_tell_none(make: MakePair) -> None:
+    """What has no stage after training steps can be judged without the training's settings."""
+    pair = make(nodes=[*GIVEN, *FORWARD])
+    for side in (pair.legacy, pair.port):
+        del side.manifest["training"]
+    assert check_pair(*map(read_trace, pair.write()), rooms=pair.rooms) == []

@@ -203,3 +203,55 @@ def test_maximum_that_fell_elsewhere_allows_the_gradient_in_both_places() -> Non
     found = propagated("max_pool_gradient", expected, errors, actual, **told)
     assert found.tolist() == [[[[0.5, math.sqrt(9.25)], [0, 0]]]]
     assert propagated("max_pool_gradient", expected, errors, **told).tolist() == [[[[0.5, 0.5], [0, 0]]]]
+
+
+def column(*values: float) -> np.ndarray:
+    """One feature of several rows."""
+    return np.array(values)[:, None]
+
+
+LN3 = math.log(3)
+PROBABILITIES = np.array([[0.25, 0.75], [0.5, 0.5]])
+WRITTEN_OUT: dict[str, tuple[str, tuple[np.ndarray, ...], dict, list]] = {
+    # products are 2 x -3, and the bias -5; so many terms are summed, as the first factor says
+    "dense": ("dense", (np.full((1, 3), 2.0), np.full((3, 1), -3.0), np.array([-5.0])), {}, [[4 * (18 + 5)]]),
+    "gradient of W": ("dense_gradient_weights", (column(2, 2, 2), column(-3, -3, -3)), {}, [[3 * 18]]),
+    "gradient by W": ("dense_gradient_input", (np.full((1, 3), 2.0), np.full((1, 3), -3.0)), {}, [[3 * 18]]),
+    "maximum of rows that overlap": (
+        "max_pool_gradient", (np.array([[[[1.0], [3], [2], [0]]]]), np.array([[[[-2.0], [-5], [7]]]])),
+        {"size": [2, 1], "stride": [1, 1], "ties": "all"}, [[[[0], [2 * 7], [2 * 7], [0]]]],
+    ),
+    "mean": ("mean_pool", (np.full((1, 1, 2, 3), -2.0),), {"size": [2, 3], "stride": [2, 3]}, [[[[8 * 2]]]]),
+    "gradient of a mean": (
+        "mean_pool_gradient", (np.ones((1, 1, 3, 1)), np.array([[[[-2.0], [6.0]]]])),
+        {"size": [2, 1], "stride": [1, 1]}, [[[[4 * 1], [4 * 4], [4 * 3]]]],
+    ),
+    "tanh": ("tanh", (np.array([-1.0]),), {}, [4 * math.tanh(1)]),
+    "gradient of tanh": ("tanh_gradient", (np.array([0.5]), np.array([-2.0])), {}, [3 * 2 * 1.25]),
+    "sigmoid": ("sigmoid", (np.array([0.0]),), {}, [6 * 0.5]),
+    "gradient of sigmoid": ("sigmoid_gradient", (np.array([0.5]), np.array([-2.0])), {}, [3 * 2 * 0.5 * 1.5]),
+    "softmax": (
+        "softmax", (np.array([[0.0, LN3]]),), {},
+        [[0.25 * (4 + LN3 + 2 + 4 + LN3 / 4 + 1), 0.75 * (4 + 2 + 4 + LN3 / 4 + 1)]],
+    ),
+    "cross-entropy": (
+        "categorical_cross_entropy", (PROBABILITIES, np.array([1, 0])), {}, (4 + 4) * -math.log(0.75 * 0.5) / 2
+    ),
+    "probability over 1": ("categorical_cross_entropy", (np.array([[1.5, 0.5]]), np.array([0])), {}, 0.0),
+    "gradient of cross-entropy": (
+        "softmax_cross_entropy_gradient", (PROBABILITIES, np.array([1, 0])), {},
+        [[3 * 0.25, 3 * 1.75], [3 * 1.5, 3 * 0.5]],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "values", "told", "expected"), WRITTEN_OUT.values(), ids=WRITTEN_OUT)
+def test_bound_is_that_of_the_sums_written_out(
+    operation: str, values: tuple[np.ndarray, ...], told: dict, expected: list
+) -> None:
+    """So many round-offs of so large terms, no more and no less."""
+    names = tuple("abc"[: len(values)])
+    node = Node("stage", operation, names, told)
+    inputs = dict(zip(names, values, strict=True))
+    found = bounds.rounding(node, inputs | {"stage": reference.compute(node, inputs)}, FLOAT32)
+    assert found == pytest.approx(np.array(expected) * 2.0**-24, rel=1e-12)

@@ -8,6 +8,7 @@ import pytest
 
 from parity.errors import LedgerError
 from parity.ledger import Ledger, read_ledger
+from parity.report_folder import LEDGER
 
 ENTRY: Mapping[str, str] = {
     "id": '"zero"',
@@ -186,3 +187,13 @@ def test_fact_without_an_entry_is_told(written: Written) -> None:
     ledger = read_ledger(written({}, {"id": '"found"', "method": None, "found": '"in a recipe"'}))
     assert isinstance(ledger, Ledger)
     assert ledger.without_number(range(5, 8)) == [5, 7]
+
+
+def test_entries_of_a_case_are_those_that_its_request_shows() -> None:
+    """In the ledger's order; none of a case that there is not."""
+    ledger = read_ledger(LEDGER)
+    cases = {entry.case for entry in ledger}
+    assert [entry for case in cases for entry in ledger.of_case(case)] != []
+    assert all(entry.case == case for case in cases for entry in ledger.of_case(case))
+    assert sum(len(ledger.of_case(case)) for case in cases) == len(list(ledger))
+    assert ledger.of_case("no such case") == []

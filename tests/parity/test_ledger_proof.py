@@ -311,3 +311,45 @@ def test_same_size_is_no_centre(off: Pair) -> None:
     """A port that is no larger than the original contains nothing."""
     found = proven(off, replace(ENTRY, contains=("output",)))
     assert "the port's central part" in failed(found)
+
+
+def test_named_stage_of_another_type_has_changed(off: Pair) -> None:
+    """However equal its numbers are: that the entry names it is no empty claim."""
+    stage = "grad/conv1/b"
+    off.port.arrays[stage] = off.legacy.arrays[stage].astype(np.float32)
+    told = [finding.message for finding in proven(off, replace(ENTRY, changes=(stage,)))]
+    assert f"zero: {STAGE}: said to change with it is {stage}: 0 nodes or settings and 1 values differ" in told
+
+
+def test_node_that_the_port_lacks_fails(off: Pair) -> None:
+    """An entry cannot excuse that a stage is left out."""
+    off.port.manifest["graph"] = [node for node in off.port.manifest["graph"] if node["stage"] != "grad/conv1/b"]
+    del off.port.arrays["grad/conv1/b"]
+    messages = [f.message for f in proven(off, replace(ENTRY, changes=("grad/conv1/b",))) if f.verdict is Verdict.FAIL]
+    told = f"zero: {STAGE}: its node and changes as the entry tells: grad/conv1/b: the port has no such node"
+    assert told in messages
+
+
+def test_node_of_another_operation_needs_only_what_it_is_told(off: Pair) -> None:
+    """Of the original's attributes those that its own node has are kept; the rest belonged to the other operation."""
+    graph = off.port.manifest["graph"]
+    place = next(number for number, node in enumerate(graph) if node["stage"] == STAGE)
+    graph[place] = {**graph[place], "operation": "identity", "inputs": ["grad/conv1/out"], "attributes": {}}
+    off.port.arrays[STAGE] = off.port.arrays["grad/conv1/out"]
+    told = {"operation": "identity", "inputs": ["grad/conv1/out"]}
+    messages = [f.message for f in proven(off, replace(ENTRY, node=told))]
+    assert f"zero: {STAGE}: its node and changes as the entry tells: {STAGE} and 1 changes are" in messages
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_float32_steps_are_held_beside_the_judges_own(make: MakePair, sound: bool) -> None:
+    """Where a run is judged by its distance from the truth, a port that stands alone has only the judge's beside it."""
+    nodes = at_zero(0.0)
+    pair = make(dtype="float32")
+    pair.port.arrays = run(nodes, given_entries(), "float32")
+    pair.port.manifest["graph"] = [node.as_json() for node in nodes]
+    if not sound:
+        pair.spoil("step/0004/weight/conv1/W", lambda W: 1.01 * W)
+    found = [finding for finding in proven(pair) if "on its own terms" in finding.message]
+    assert [finding.verdict for finding in found] == [Verdict.PASS if sound else Verdict.FAIL]
+    assert sound or "step/0004/weight" in found[0].message

@@ -7,6 +7,7 @@ import naive_path as path
 import numpy as np
 import pytest
 from path_pair import graph, make_path_pair
+from stage_calls import called
 
 from parity.diagnosis import Explanation, diagnose, explain
 from parity.graph import Graph
@@ -184,3 +185,54 @@ def test_what_cannot_be_told_apart_is_not_certain() -> None:
     """A mask that holds one value besides 0 tells nothing of reading that value alone or leaving out another date's."""
     found = explained("patches/index", lambda listed: listed - 1)
     assert {candidate.names for candidate in found.candidates} >= {("shifted",)}
+
+
+def test_one_of_two_masks_is_named() -> None:
+    """Of two masks none can be left out but by asking the other alone."""
+    masks = [SOUND[f"mask/00{date}"] for date in "12"]
+    told = {"side": path.SIDE, "stride": path.STRIDE, "origin": path.ORIGIN}
+    call = called("clear_patches", *masks, dtype="int64", **told)
+    found = explain(call, corners(masks="2")(masks[0]))
+    assert {candidate.names for candidate in found.candidates} == {("only-one-mask",)}
+    assert found.cause == "input/1 alone is asked"
+
+
+def test_batches_that_keep_the_incomplete_last_one_are_not_said_to_keep_it() -> None:
+    """Where that is told it is no mistake; the order backwards still is one."""
+    call = called("batch_order", np.zeros((6, 2), int), dtype="int64", batch_size=2, epochs=2, keep=True)
+    found = explain(call, np.array([[4, 5], [2, 3], [0, 1]] * 2))
+    assert {candidate.names for candidate in found.candidates} == {("other-order",)}
+
+
+def test_order_of_a_single_epoch_is_not_said_to_be_its_own() -> None:
+    """Whether each epoch has another cannot be told of one."""
+    call = called("batch_order", np.zeros((7, 2), int), dtype="int64", batch_size=2, epochs=1)
+    assert explain(call, np.array([[3, 1], [0, 2], [5, 4]])).candidates == ()
+
+
+def test_region_beside_is_named_where_it_is_selected() -> None:
+    """The stages before it are right: what was cropped for the selection alone lies a row higher."""
+    row0, row1, col0, col1 = path.REGION
+    names = [path.INPUTS[number] for number in path.SELECTED]
+    higher = np.stack([SOUND[f"raster/{name}"][row0 - 1 : row1 - 1, col0:col1] for name in names])[None].astype(float)
+    found = explained("predict/selected", lambda _: higher / path.DIVISOR)
+    assert {candidate.names for candidate in found.candidates} == {("shifted",)}
+    assert found.cause == "shifted by 1 rows and 0 columns"
+
+
+@pytest.mark.parametrize("change", [lambda header: header[:9], lambda header: header.astype("f4")], ids=["short", "f4"])
+def test_header_of_another_kind_is_unknown(change: Change) -> None:
+    """Fields are compared one by one: there must be as many, and one must differ."""
+    stages = Graph(tuple(graph("float64")))
+    header = SOUND["geotiff/header"]
+    call = Call(stages["geotiff/header"], SOUND, np.dtype(np.float64), header.dtype, stages)
+    assert explain(call, change(header)).candidates == ()
+
+
+def test_raster_that_is_read_otherwise_is_named(tmp_path: Path) -> None:
+    """What is decoded stands in no request: the original's raster is the right one."""
+    pair = make_path_pair(tmp_path, dtype="float64")
+    pair.spoil("raster/DEM", lambda stored: np.roll(stored, 1, axis=0))
+    legacy, port = map(read_trace, pair.write())
+    found = diagnose(legacy, port, pair.judge(), request=read_request(pair.request)).explanations
+    assert (found[0].stage, found[0].cause) == ("raster/DEM", "shifted by 1 rows and 0 columns (round the edge)")

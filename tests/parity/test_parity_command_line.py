@@ -1,10 +1,11 @@
 """The judge's commands: exit codes 0 to 3, and errors that are one paragraph.
 
-Each command runs as a user runs it, in a process of its own, in which a warning is an error.
+Most run in this process, where a warning is an error too; a few as a user runs them, in a process of their own.
 """
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,25 +15,51 @@ import numpy as np
 import pytest
 from judged_pair import GIVEN, MakePair, Pair
 
+from parity.__main__ import main
 from parity.integrity import ROOMS
 from parity.ledger import read_ledger
 from parity.trace import code_sha256, read_request, write_request
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+WIDE = {"COLUMNS": "300", "NO_COLOR": "1"}
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """A function that runs `python -m parity` in an empty folder, with no program on the path."""
+def empty(tmp_path: Path) -> Path:
+    """A folder without a program, in which the commands run."""
     folder = tmp_path / "empty"
     folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(empty: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A function that gives the command line these words in an empty folder, with no program on the path."""
+    monkeypatch.chdir(empty)
+    for name, value in {"PATH": str(empty), "PYENV_ROOT": str(empty), **WIDE}.items():
+        monkeypatch.setenv(name, value)
+
+    def ran(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        words = ["parity", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(words, int(end.value.code or 0), said.out, said.err)
+
+    return ran
+
+
+@pytest.fixture
+def process(empty: Path) -> Run:
+    """A function that runs `python -m parity` likewise, as a user does, where a warning is an error."""
     kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "SYSTEMROOT")}
-    environment = kept | {"PATH": str(folder), "PYTHONPATH": str(ROOMS), "COLUMNS": "300", "NO_COLOR": "1"}
+    environment = kept | {"PATH": str(empty), "PYTHONPATH": str(ROOMS), **WIDE}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def ran(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", "-m", "parity", *map(str, arguments)]
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=120)
+        return subprocess.run(command, cwd=empty, env=environment, capture_output=True, encoding="utf-8", timeout=120)
 
     return ran
 
@@ -52,9 +79,9 @@ def one_paragraph(text: str, start: str) -> str:
     return text
 
 
-def test_sound_pair_exits_0(pair: Pair, run: Run) -> None:
+def test_sound_pair_exits_0(pair: Pair, process: Run) -> None:
     """The last line says what was compared."""
-    done = run("compare", *written(pair), "--request", pair.request)
+    done = process("compare", *written(pair), "--request", pair.request)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1].startswith("PASS: ")
     assert "numbers compared; largest share of its bound" in done.stdout.splitlines()[-1]
@@ -71,13 +98,13 @@ def test_wrong_port_exits_1(pair: Pair, run: Run) -> None:
     assert diagnosis.startswith("diagnosis: conv2/pre: weights and biases scaled by 1.01 (within 0.")
 
 
-def test_diagnosis_needs_no_framework(pair: Pair, run: Run, tmp_path: Path) -> None:
+def test_diagnosis_needs_no_framework(pair: Pair, process: Run, tmp_path: Path) -> None:
     """Two traces are diagnosed where neither torch nor theano can be imported; the JSON says what was printed."""
     for name in ("torch", "theano", "lasagne"):
         (tmp_path / "empty" / f"{name}.py").write_text("raise ImportError('not here')\n", encoding="utf-8")
     pair.spoil("conv2/pre", lambda values: 1.01 * values)
     pair.spoil("output", lambda values: 1.01 * values)
-    done = run("diagnose", *written(pair), "--request", pair.request, "--report", tmp_path / "report")
+    done = process("diagnose", *written(pair), "--request", pair.request, "--report", tmp_path / "report")
     assert (done.returncode, done.stderr) == (1, "")
     told = json.loads((tmp_path / "report" / "diagnosis.json").read_text(encoding="utf-8"))
     first = told["explanations"][0]
@@ -265,3 +292,31 @@ def test_request_that_no_recorded_trace_answers_exits_3(pair: Pair, run: Run) ->
     """The witness that is asked cannot answer it."""
     done = run("judge", pair.request, "--witness=recorded")
     assert (done.returncode, done.stdout) == (3, "")
+
+
+def test_usage_error_of_a_process_is_no_verdict(process: Run) -> None:
+    """Whatever shows the usage, its exit code 2 does not reach the caller."""
+    assert process("compare").returncode == 1
+
+
+def test_diagnosis_is_written_as_it_is_printed(pair: Pair, run: Run, tmp_path: Path) -> None:
+    """The last line names the file; its sentence stands above."""
+    pair.spoil("conv2/pre", lambda values: 1.01 * values)
+    done = run("diagnose", *written(pair), "--report", tmp_path / "report")
+    assert (done.returncode, done.stderr) == (1, "")
+    verdict, *sentences, wrote = done.stdout.splitlines()
+    assert verdict.startswith("FAIL: ")
+    assert wrote == f"wrote {tmp_path / 'report' / 'diagnosis.json'}"
+    told = json.loads((tmp_path / "report" / "diagnosis.json").read_text(encoding="utf-8"))
+    assert [one["sentence"] for one in told["explanations"]] == sentences
+
+
+def test_file_that_is_run_is_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `python -m parity` runs it."""
+    monkeypatch.setattr(sys, "argv", ["parity", "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOMS / "parity" / "__main__.py"), run_name="__main__")
+    assert not end.value.code
+    assert "Usage: " in capsys.readouterr().out

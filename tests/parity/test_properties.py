@@ -143,3 +143,9 @@ def test_attributes_of_another_operation_are_refused() -> None:
     node = Node("weight/conv1/W", "uniform", (), {"limit": 1.0})
     with pytest.raises(ParityError, match=r"^weight/conv1/W: uniform cannot be judged with {'limit': 1.0}"):
         why_unsound(node, Graph((node,)), {"weight/conv1/W": UNIFORM})
+
+
+def test_where_no_patch_is_dropped_none_is_idle() -> None:
+    """Two parts that use all of the index."""
+    index = np.concatenate([LEFT, RIGHT])
+    assert blocks(LEFT, [RIGHT], index, side=SIDE) == ""

@@ -194,3 +194,31 @@ def test_probe_images_have_a_ramp_and_a_single_pixel() -> None:
     assert (np.ptp(np.diff(images[0], axis=1), axis=(1, 2)) < 1e-12).all()
     assert (images[1] != 0).sum(axis=(1, 2)).tolist() == [1, 1]
     assert (images[2:] != 0).all()
+
+
+def test_port_is_recorded_as_it_is_asked(question: Path, original: Path, tmp_path: Path) -> None:
+    """The teacher is the original's trace, whose stages it then has to name."""
+    asked = Recorder.asked([str(question), str(tmp_path / "port.npz"), f"--teacher={original}"])
+    assert asked.gradients.keys() == {"grad/output", "grad/dense1/W", "grad/dense1/b"}
+
+
+def test_first_batch_is_observed_and_later_ones_are_not(question: Path, original: Path, tmp_path: Path) -> None:
+    """Every stage that was seen, and the gradient of each that the original tells one of."""
+    recorder = Recorder(question, tmp_path / "port.npz", original)
+    weight = {name: recorder.given(name) for name in WEIGHTS}
+    velocity = dict.fromkeys(WEIGHTS, np.zeros(()))
+    for number, (x, target) in enumerate(recorder.batches(np.array)):
+        output = x @ weight[WEIGHTS[0]] + weight[WEIGHTS[1]]
+        found = gradients(x, output, target)
+        seen = weight | {"output": output, "loss": np.abs(output - target).mean()}
+        by_value = {id(seen[of]): found[name] for name, of in recorder.gradients.items()}
+        recorder.observe(seen, lambda value, by=by_value: by[id(value)])
+        for name in WEIGHTS:
+            velocity[name] = 0.5 * velocity[name] - 0.5 * found[name.replace("weight", "grad")]
+            weight = weight | {name: weight[name] + velocity[name]}
+        recorder.step(seen["loss"] + number * 0, velocity, weight)
+    recorder.write(program(tmp_path, "port"))
+    legacy, port = read_trace(original), read_trace(tmp_path / "port.npz")
+    port.manifest["process"]["id"] = "another"
+    programs = {side: program(tmp_path, side) for side in ("legacy", "port")}
+    assert failures(compare(legacy, port, request=read_request(question), programs=programs)) == []

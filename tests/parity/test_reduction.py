@@ -1,11 +1,13 @@
 """A failing request becomes the smallest that still fails at the same stage, within the time there is."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from parity.reduction import A_ROUND, Reduced, Request, reduce
+from parity.trace import read_request
 
 STAGE = "conv2/pre"
 
@@ -131,3 +133,14 @@ def test_reduction_is_the_same_each_time() -> None:
     found = [Court(rows=3, steps=7).reduce(request(), rows, columns, steps) for _ in range(2)]
     assert sizes(found[0].request) == sizes(found[1].request)
     assert found[0].tried == found[1].tried
+
+
+def test_request_is_written_as_it_was_read(tmp_path: Path) -> None:
+    """What the writer adds to a manifest is no part of what is asked."""
+    asked = request(rows=3, columns=2)
+    asked.write(tmp_path / "asked.npz")
+    record = read_request(tmp_path / "asked.npz")
+    again = Request.of(record)
+    assert (again.manifest, again.size) == (asked.manifest, 6)
+    assert np.array_equal(again.arrays["image"], asked.arrays["image"])
+    assert set(record.manifest) > set(again.manifest)

@@ -282,3 +282,13 @@ def test_trajectory_is_computed_in_the_dtype_asked_for() -> None:
     )
     assert {rounded[name].dtype for name in names} == {np.dtype("f4")}
     assert 0 < apart < 0.01 * size
+
+
+def test_stages_after_training_are_left_out() -> None:
+    """They follow from many batches, not from the stages before them."""
+    nodes = [
+        Node("x", "given"),
+        Node("y", "identity", ("x",)),
+        Node("step/0001/loss", "trajectory", (), {"of": "loss"}),
+    ]
+    assert set(reference.evaluate(nodes, {"x": np.ones(3)})) == {"x", "y"}

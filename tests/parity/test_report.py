@@ -232,3 +232,8 @@ def test_no_check_is_left_out_of_the_largest_shares() -> None:
 def test_every_verdict_has_a_colour() -> None:
     """No verdict is printed like another text."""
     assert set(report.STYLES) == set(Verdict)
+
+
+def test_conclusion_without_a_measured_stage_tells_no_share() -> None:
+    """Of findings without a number there is none that comes nearest to its bound."""
+    assert shown(conclusion(comparison(MISSED))).strip() == "NOT EXERCISED: 0 tensors, 0 numbers compared"

@@ -12,6 +12,7 @@ import pytest
 from judged_pair import Pair
 from path_pair import make_path_pair
 
+from parity import report_folder
 from parity.compare import Comparison
 from parity.docket import Docket
 from parity.errors import ParityError
@@ -128,3 +129,10 @@ def test_spoilt_exhibits_are_an_error(text: str, message: str, tmp_path: Path) -
     with pytest.raises(ParityError, match=message):
         write_page(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_without_a_ledger_no_difference_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the judge stands without this project's court."""
+    assert len(report_folder._ledger()) > 1
+    monkeypatch.setattr(report_folder, "LEDGER", tmp_path / "absent.toml")
+    assert report_folder._ledger() == []

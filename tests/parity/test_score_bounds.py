@@ -15,6 +15,7 @@ Values = dict[str, np.ndarray]
 F4 = np.float32
 SINGLE = {"dtype": "float32"}
 ORDERS = 50
+U = 2.0**-24
 
 
 def summed(terms: np.ndarray, order: np.ndarray) -> np.float32:
@@ -152,6 +153,22 @@ LINEAR: dict[str, tuple[Values, Mapping[str, object], int]] = {
     "peak_signal_to_noise_ratio": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64", "peak": PEAK}, 2),
     "correlation": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64"}, 2),
     "mean_absolute_error": ({"p": np.ones(7), "t": np.ones(7)}, {"dtype": "float64"}, 2),
+    "dense": ({"x": np.ones((2, 3)), "W": np.ones((3, 4)), "b": np.ones(4)}, {}, 3),
+    "dense_gradient_weights": ({"x": np.ones((4, 3)), "d": np.ones((4, 2))}, {}, 2),
+    "dense_gradient_input": ({"W": np.ones((3, 4)), "d": np.ones((2, 4))}, {}, 2),
+    "convolution_valid_gradient_weights": ({"x": np.ones((2, 1, 4, 4)), "d": np.ones((2, 2, 3, 3))}, {}, 2),
+    "tanh": ({"x": np.ones(7)}, {}, 1),
+    "tanh_gradient": ({"a": np.ones(7), "d": np.ones(7)}, {}, 2),
+    "sigmoid": ({"x": np.ones(7)}, {}, 1),
+    "sigmoid_gradient": ({"a": np.ones(7), "d": np.ones(7)}, {}, 2),
+    "softmax": ({"x": np.ones((3, 4))}, {}, 1),
+    "softmax_cross_entropy_gradient": ({"p": np.ones((3, 4)), "y": np.array([0, 3, 1])}, {}, 1),
+    "mean_pool": ({"x": np.ones((1, 2, 5, 4))}, {"size": [2, 3], "stride": [1, 2], "ignore_border": False}, 1),
+    "mean_pool_gradient": (
+        {"x": np.ones((1, 2, 5, 4)), "d": np.ones((1, 2, 4, 1))},
+        {"size": [2, 3], "stride": [1, 2]},
+        2,
+    ),
 }
 STEP = 1e-6
 
@@ -212,3 +229,60 @@ def test_pixel_of_a_float32_prediction_is_not_rounded_again() -> None:
     node = Node("stage", "to_image", ("x",), {"dtype": "float32"})
     sides = {"x": np.ones((1, 1, 1, 1), F4), "stage": np.ones((1, 1), F4)}
     assert propagated(node, sides, sides, {"x": np.full((1, 1, 1, 1), 0.25)}) == 0.25
+
+
+APART = (np.array([1.0, -2.0, 4.0]), np.array([3.0, -1.0, 0.0]))
+"""A mean absolute error of 7 / 3, and a mean square of 7."""
+SIGNS = np.array([1.0, -1.0, 1.0, -1.0])
+MEANS = (5 * U * 1e4 / 2, 5 * U * 2e4 / 2)
+"""What the means of 10000 and 20000 err by, as sums of five, over a spread of 2."""
+WRITTEN_OUT: dict[str, tuple[str, tuple[np.ndarray, ...], Mapping[str, object], object]] = {
+    "convolution": (
+        "convolution_valid", (np.full((1, 2, 2, 2), 2.0), np.full((3, 2, 2, 2), -3.0), np.full(3, -5.0)), {},
+        np.full((1, 3, 1, 1), 9 * (8 * 6 + 5)),
+    ),
+    "gradient of filters": (
+        "convolution_valid_gradient_weights", (np.full((2, 1, 2, 2), 2.0), np.full((2, 1, 2, 2), -3.0)), {},
+        [[[[8 * 8 * 6]]]],
+    ),
+    "gradient by filters": (
+        "correlation_valid_gradient_input", (np.full((2, 1, 1, 2), 2.0), np.full((1, 2, 1, 1), -3.0)), {},
+        [[[[4 * 2 * 6, 4 * 2 * 6]]]],
+    ),
+    "gradient of biases": ("bias_gradient", (np.array([[[[1.0, -2.0]], [[3.0, 5.0]]]]),), {}, [2 * 3, 2 * 8]),
+    "interpolation": (
+        "add_interpolation", (np.full((1, 1, 1, 1), -2.0), np.full((1, 3, 3, 3), -4.0)),
+        {"indices": [2, 0], "border": 1}, [[[[4 * (2 + 4)]]]],
+    ),
+    "mean of magnitudes": ("mean_absolute_error", APART, {}, 5 * 7 / 3),
+    "its gradient": ("mean_absolute_error_gradient", APART, {}, np.full(3, 2 / 3)),
+    "root": ("root_mean_square_error", APART, {}, ((3 + 4) / 2 + 1) * math.sqrt(7)),
+    "decibels": (
+        "peak_signal_to_noise_ratio", APART, {"peak": 0.1},
+        20 / math.log(10) * ((3 + 4) / 2 + 2) + 6 * 20 * (1 + math.log10(7) / 2),
+    ),
+    "correlation": (
+        "correlation", (1e4 + SIGNS, 2e4 + SIGNS), {},
+        7 + (7 + 4 * MEANS[0] ** 2 / U + 7 + 4 * MEANS[1] ** 2 / U) / 2 + 4 * MEANS[0] * MEANS[1] / U + 4,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "values", "told", "expected"), WRITTEN_OUT.values(), ids=WRITTEN_OUT)
+def test_bound_is_that_of_the_sums_written_out(
+    operation: str, values: tuple[np.ndarray, ...], told: Mapping[str, object], expected: object
+) -> None:
+    """So many round-offs of so large terms, no more and no less."""
+    names = tuple("abc"[: len(values)])
+    node = Node("stage", operation, names, SINGLE | told)
+    inputs = dict(zip(names, values, strict=True))
+    found = bounds.rounding(node, inputs | {"stage": compute(node, inputs)}, np.dtype("f8"))
+    assert found == pytest.approx(U * np.array(expected), rel=1e-12)
+
+
+def test_errors_on_the_way_and_at_the_stage_add_in_squares() -> None:
+    """What the inputs differ by, and what computing the stage errs by: 3 and 4 are 5."""
+    values = {"x": np.ones(2), "stage": np.ones(2)}
+    node = Node("stage", "identity", ("x",))
+    found = bounds.free_running(node, values, values, {"x": np.array([3.0, 0.0])}, np.array([4.0, 4.0]))
+    assert found.tolist() == [5, 4]

@@ -211,3 +211,19 @@ def test_training_that_is_not_told_is_refused() -> None:
     """The file is named."""
     with pytest.raises(TraceError, match=r"^t.npz: the manifest's training is malformed: it is None"):
         Training.from_manifest({}, where="t.npz")
+
+
+@pytest.mark.parametrize("stage", ["loss", "grad/conv1/b"])
+def test_steps_need_the_loss_and_each_weights_gradient(stage: str) -> None:
+    """A graph that leaves one out is told as such: no step can be made of it."""
+    left = Graph(tuple(node for node in graph() if node.stage != stage))
+    with pytest.raises(ParityError, match=f"{stage}: the graph has no such stage, of which each training step is made"):
+        steps.trajectory(left, recorded(), TRAINING)
+
+
+@pytest.mark.parametrize("name", ["validation/raw", "validation/targets"])
+def test_validation_needs_its_lists(name: str) -> None:
+    """A loss of validation is told, but a list that it is the loss of is not."""
+    left = {other: value for other, value in recorded().items() if other != name}
+    with pytest.raises(ParityError, match=f"a loss of validation is told, but no {name}; record it too"):
+        steps.trajectory(graph(), left, TRAINING)

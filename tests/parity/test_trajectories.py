@@ -280,3 +280,30 @@ def test_float64_port_is_unproven_where_sound_runs_jump(
     )
     found = judge(TRUTH, farther(part, [stage]), dtype="float64")
     assert found.about(stage, Check.TRAJECTORY).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("form", "of", "times"),
+    [
+        ("lasagne", "velocity", 2 * 0.005 / 0.1),
+        ("torch", "velocity", 2 / 0.1),
+        ("torch", "weight", 2 * 0.005 / 0.1),
+    ],
+    ids=["lasagne velocity", "torch velocity", "torch weight"],
+)
+@pytest.mark.parametrize(("part", "verdict"), [(0.9, Verdict.VACUOUS), (1.1, Verdict.FAIL)], ids=["in", "over"])
+def test_float32_gates_of_the_first_step_leave_it_open(
+    form: str, of: str, times: float, part: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gradient that rounding may move is held by the momentum's form: PyTorch's velocities are without the rate."""
+    moved = np.full(TRUTH["step/0004/weight/conv2/b"].shape, 50.0)
+    monkeypatch.setattr("parity.trajectories.undecided", lambda *_: {"grad/conv2/b": moved})
+    monkeypatch.setattr("parity.trajectories.true_trajectory", lambda *_, **__: TRUTH)
+    group = f"step/0004/{of}"
+    port = TRUTH | {f"{group}/conv2/b": TRUTH[f"{group}/conv2/b"] + part * times * moved}
+    sides = [record(values, "float32") for values in (TRUTH, port)]
+    for side in sides:
+        side.manifest["training"] = TRAINING | {"momentum_form": form}
+    found = Judged([*judge_trajectory(*sides, truth=TRUTH, errors=NO_ERRORS)]).about(group, Check.TRUTH)
+    assert found.verdict is verdict
+    assert found.message.endswith("rounding decides gates of the first step") is (verdict is Verdict.VACUOUS)

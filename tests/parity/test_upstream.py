@@ -35,3 +35,16 @@ def test_a_graph_that_differs_at_a_stage_is_blamed_there(tmp_path: Path) -> None
     pair.port.manifest["graph"] = told
     comparison = pair.judge()
     assert [finding.stage for finding in comparison.blamed] == [wrong["stage"]]
+
+
+def test_nothing_after_training_is_judged_where_the_training_is_in_doubt(tmp_path: Path) -> None:
+    """Steps of two programs that tell different trainings cannot be held against each other."""
+    pair = make_path_pair(tmp_path, dtype="float64")
+    pair.spoil("predict/raw", lambda raw: raw[:, :, 1:])
+    pair.spoil("step/0001/weight/conv1/W", lambda W: 2 * W)
+    before = [finding.stage for finding in pair.judge().blamed]
+    pair.port.manifest["training"] = {**pair.port.manifest["training"], "momentum": 0.5}
+    after = [finding.stage for finding in pair.judge().blamed]
+    assert "step/0001/weight/conv1/W" in before
+    assert "step/0001/weight/conv1/W" not in after
+    assert "predict/raw" in after
