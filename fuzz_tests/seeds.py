@@ -98,7 +98,8 @@ def states() -> list[bytes]:
     """A training state."""
     tensors = _weights()
     losses = [EpochLosses(1, 0.5, 0.25), EpochLosses(2, 0.25, 0.125)]
-    return [_written("s.safetensors", training_state.write, training_state.TrainingState(tensors, losses, SETTINGS))]
+    state = training_state.TrainingState(tensors, losses, SETTINGS, "channels-last")
+    return [_written("s.safetensors", training_state.write, state)]
 
 
 @cache

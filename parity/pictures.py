@@ -138,7 +138,8 @@ def share_histogram(share: np.ndarray) -> Json:
 def signed_histogram(apart: np.ndarray) -> Json:
     """How many elements are exactly 0, and how many in each of 31 parts between minus and plus the largest."""
     largest = _largest(apart)
-    counts, _ = np.histogram(np.clip(apart[apart != 0], -largest, largest), SIGNED_BINS, (-largest, largest))
+    share = np.clip(apart[apart != 0], -largest, largest) / largest  # bins of the largest double would overflow
+    counts, _ = np.histogram(share, SIGNED_BINS, (-1, 1))
     zero = int((apart == 0).sum())
     return {"scale": "signed", "zero": zero, "low": -largest, "high": largest, "counts": counts.tolist()}
 

@@ -137,15 +137,20 @@ def test_large_file_and_pipe_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        None, "7", "{}", '{"settings": 1, "losses": []}', '{"settings": {}, "losses": [[1, 2]]}',
-        '{"settings": {}, "losses": 3}', '{"settings": {}, "losses": [["1", 0.5, null]]}',
-        '{"settings": {}, "losses": [[1, "x", null]]}', "[" * 50_000,
+        None, "7", "{}",
+        '{"engine": "eager", "settings": 1, "losses": []}',
+        '{"engine": "eager", "settings": {}, "losses": [[1, 2]]}',
+        '{"engine": "eager", "settings": {}, "losses": 3}',
+        '{"engine": "eager", "settings": {}, "losses": [["1", 0.5, null]]}',
+        '{"engine": "eager", "settings": {}, "losses": [[1, "x", null]]}',
+        '{"engine": 1, "settings": {}, "losses": []}',
+        "[" * 50_000,
     ],
-    ids=["nothing", "7", "empty", "settings", "two", "3", "epoch", "loss", "deep"],
+    ids=["nothing", "7", "empty", "settings", "two", "3", "epoch", "loss", "engine", "deep"],
 )  # fmt: skip
 def test_state_that_tells_no_losses_is_refused(told: str | None, tmp_path: Path) -> None:
     """What stands in a training state's header is checked too."""
     metadata = {"format": training_state.FORMAT} | ({} if told is None else {"state": told})
     (tmp_path / "s.safetensors").write_bytes(safetensors({"a": FLOAT, "__metadata__": metadata}))
-    with pytest.raises(WeightsError, match="tells no settings and losses of a training"):
+    with pytest.raises(WeightsError, match="tells no settings, losses and engine of a training"):
         training_state.read(tmp_path / "s.safetensors", {})

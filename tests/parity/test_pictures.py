@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -104,6 +104,8 @@ def test_share_histogram_counts_every_element_once(share: np.ndarray) -> None:
 
 
 @given(arrays(np.float64, array_shapes(max_dims=3, max_side=8), elements=st.floats(allow_nan=False)))
+@example(np.array([np.finfo(float).max, -1.0]))
+@example(np.array([np.nextafter(0, 1)]))
 def test_signed_histogram_counts_every_element_once(apart: np.ndarray) -> None:
     """However large."""
     found = signed_histogram(apart)
