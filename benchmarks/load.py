@@ -134,18 +134,22 @@ def growth(looks: Sequence[Sequence[int]], column: int) -> float:
     return median(look[column] for look in end) - median(look[column] for look in begin)
 
 
-def told(results: dict[str, Any]) -> str:
-    """Both in two lines."""
+def load_table(path: Path = RESULTS) -> str:
+    """What was seen, a line each, with what must be."""
+    results = json.loads(path.read_text(encoding="utf-8"))
     many, training = results["predictions"], results["training"]
     ratio = many["together"]["seconds"] / (many["count"] * many["alone"]["seconds"])
     peak = max(look[2] for look in many["together"]["looks"]) / 1e9
-    looks = training["looks"]
-    grown = [growth(looks, column) for column in (1, 2, 3)]
-    return (
-        f"{many['count']} predictions side by side on {many['cores']} cores: each the same file as one alone; in "
-        f"{ratio:.2f} of the time of as many one after the other, {peak:.1f} GB in all at most\n"
-        f"{training['epochs']} epochs: memory grew by {grown[0] / 1e6:+.1f} MB from the second tenth to the last, open "
-        f"files by {grown[1]:+.0f}, threads by {grown[2]:+.0f}"
+    memory, files, threads = (growth(training["looks"], column) for column in (1, 2, 3))
+    return "\n".join(
+        (
+            "| load | seen |",
+            "|---|---|",
+            f"| {many['count']} predictions side by side on {many['cores']} cores | each the file of one alone, in "
+            f"{ratio:.2f} of the time of as many one after the other; at most {peak:.1f} GB in all |",
+            f"| {training['epochs']} epochs, the state kept after each: growth from the second tenth to the last | "
+            f"memory {memory / 1e6:+.1f} MB, open files {files:+.0f}, threads {threads:+.0f} |",
+        )
     )
 
 
@@ -165,7 +169,7 @@ def main(
     with replacing(given.results) as beside:
         beside.write_text(json.dumps(results) + "\n", encoding="utf-8")
     load_figure(given.results.with_suffix(".png") if given.results != RESULTS else None, results)
-    print(told(results))  # noqa: T201
+    print(load_table(given.results))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import case_study_tables, scale_tables, scene_tables, speed_tables, zoo_tables
 from benchmarks.accuracy import METRICS, ROWS
+from benchmarks.load import load_table
 from gate_tests.chosen import chosen
 from gate_tests.claims import claims
 from gate_tests.record_files import recorded
@@ -185,6 +186,7 @@ def batching() -> str:
 _MAKERS = (ablation, accuracy, batching, changes, gate, leakage, ledger, parity, recipes)
 TABLES: Mapping[str, Callable[[], str]] = {
     **{table.__name__: table for table in _MAKERS},
+    "load": load_table,
     **case_study_tables.TABLES,
     **scale_tables.TABLES,
     **scene_tables.TABLES,
