@@ -227,7 +227,7 @@ WRITTEN_OUT: dict[str, tuple[str, tuple[np.ndarray, ...], dict, list]] = {
         {"size": [3, 1], "stride": [1, 1]}, [[[[5 * 1], [5 * 3], [5 * 6], [5 * 5], [5 * 3]]]],
     ),
     "tanh": ("tanh", (np.array([-1.0]),), {}, [4 * math.tanh(1)]),
-    "gradient of tanh": ("tanh_gradient", (np.array([0.5]), np.array([-2.0])), {}, [3 * 2 * 1.25]),
+    "gradient of tanh": ("tanh_gradient", (np.array([0.25]), np.array([-2.0])), {}, [3 * 2 * 1.0625]),
     "sigmoid": ("sigmoid", (np.array([0.0]),), {}, [6 * 0.5]),
     "gradient of sigmoid": ("sigmoid_gradient", (np.array([0.5]), np.array([-2.0])), {}, [3 * 2 * 0.5 * 1.5]),
     "softmax": (
