@@ -28,7 +28,7 @@ def _try(module: str, again: str | None) -> int:
     kept = [mutant for mutant in read(module) if mutant.before in lines] if again is not None else []
     before = {mutant.key: mutant for mutant in kept}
     found: dict[tuple[str, int], Mutant] = {one.key: before.get(one.key, one) for one in mutants(module)}
-    only = {key for key, mutant in found.items() if again is None or mutant.noticed in (again, UNTRIED)}
+    only = {key for key, mutant in found.items() if again is None or mutant.noticed == again}
     for mutant in trial(module, only):
         found[mutant.key] = mutant
         write(module, found.values())

@@ -223,11 +223,11 @@ WRITTEN_OUT: dict[str, tuple[str, tuple[np.ndarray, ...], dict, list]] = {
     ),
     "mean": ("mean_pool", (np.full((1, 1, 2, 3), -2.0),), {"size": [2, 3], "stride": [2, 3]}, [[[[8 * 2]]]]),
     "gradient of a mean": (
-        "mean_pool_gradient", (np.ones((1, 1, 3, 1)), np.array([[[[-2.0], [6.0]]]])),
-        {"size": [2, 1], "stride": [1, 1]}, [[[[4 * 1], [4 * 4], [4 * 3]]]],
+        "mean_pool_gradient", (np.ones((1, 1, 5, 1)), np.array([[[[-3.0], [6.0], [9.0]]]])),
+        {"size": [3, 1], "stride": [1, 1]}, [[[[5 * 1], [5 * 3], [5 * 6], [5 * 5], [5 * 3]]]],
     ),
     "tanh": ("tanh", (np.array([-1.0]),), {}, [4 * math.tanh(1)]),
-    "gradient of tanh": ("tanh_gradient", (np.array([0.5]), np.array([-2.0])), {}, [3 * 2 * 1.25]),
+    "gradient of tanh": ("tanh_gradient", (np.array([0.25]), np.array([-2.0])), {}, [3 * 2 * 1.0625]),
     "sigmoid": ("sigmoid", (np.array([0.0]),), {}, [6 * 0.5]),
     "gradient of sigmoid": ("sigmoid_gradient", (np.array([0.5]), np.array([-2.0])), {}, [3 * 2 * 0.5 * 1.5]),
     "softmax": (
@@ -236,6 +236,10 @@ WRITTEN_OUT: dict[str, tuple[str, tuple[np.ndarray, ...], dict, list]] = {
     ),
     "cross-entropy": (
         "categorical_cross_entropy", (PROBABILITIES, np.array([1, 0])), {}, (4 + 4) * -math.log(0.75 * 0.5) / 2
+    ),
+    "cross-entropy of three": (
+        "categorical_cross_entropy", (PROBABILITIES[[0, 1, 1]], np.array([1, 0, 1])), {},
+        (4 + 5) * -math.log(0.75 * 0.25) / 3,
     ),
     "probability over 1": ("categorical_cross_entropy", (np.array([[1.5, 0.5]]), np.array([0])), {}, 0.0),
     "gradient of cross-entropy": (

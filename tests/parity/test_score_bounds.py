@@ -252,7 +252,7 @@ WRITTEN_OUT: dict[str, tuple[str, tuple[np.ndarray, ...], Mapping[str, object], 
     "gradient of biases": ("bias_gradient", (np.array([[[[1.0, -2.0]], [[3.0, 5.0]]]]),), {}, [2 * 3, 2 * 8]),
     "interpolation": (
         "add_interpolation", (np.full((1, 1, 1, 1), -2.0), np.full((1, 3, 3, 3), -4.0)),
-        {"indices": [2, 0], "border": 1}, [[[[4 * (2 + 4)]]]],
+        {"indices": [2, 0, 1], "border": 1}, [[[[5 * (2 + 4)]]]],
     ),
     "mean of magnitudes": ("mean_absolute_error", APART, {}, 5 * 7 / 3),
     "its gradient": ("mean_absolute_error_gradient", APART, {}, np.full(3, 2 / 3)),
