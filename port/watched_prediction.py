@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from port.prediction import predict, predictable
 from port.recipes import Recipe
 from port.regions import Region
 from port.scenes import Scene
+from port.workers import in_order
 
 INPUT = "selected"
 """The name of what the network is fed."""
@@ -39,11 +41,16 @@ def watched_prediction(
     images: Stages = {}
     with _listening(network) as fed:
         for tile, estimate in tiles:
-            with torch.no_grad():
-                seen = {INPUT: fed[-1], **network.stages(fed[-1]), "output": estimate[None, None]}
-            for stage, value in seen.items():
+            ((_, stages),) = in_order(partial(_stages, network), [fed[-1]], workers=1)  # on one thread, as the tile was
+            for stage, value in {INPUT: fed[-1], **stages, "output": estimate[None, None]}.items():
                 _lay(images, stage, value, tile, inner)
     return images
+
+
+@torch.no_grad()
+def _stages(network: FusionCNN, image: Float[Tensor, "1 channel row col"]) -> Stages:
+    """Every stage of the network on an image."""
+    return network.stages(image)
 
 
 @contextmanager
