@@ -25,19 +25,21 @@ from port.engines import forward_by
 from port.initialisation import initialise
 from port.network import make_network
 from port.recipes import recipe
+from port.rounding import rounding_bound
 from port.training import make_optimiser, trained
 
+torch.manual_seed(4)
 chosen = recipe()
 made, plain = (make_network("SOPTIIp", chosen) for _ in range(2))
 for network in (made, plain):
     initialise(network, "pytorch", seed=2)
 patches, targets = torch.rand(4, 9, 21, 19), torch.rand(4, 1, 5, 3)
 forward = forward_by(made, "compiled")
-apart = (forward(patches) - plain(patches)).abs().max() / plain(patches).abs().max()
+share = ((forward(patches) - plain(patches)).abs() / rounding_bound(plain, patches)).max()
 optimiser = make_optimiser(chosen, made.parameters())
 list(trained(made, optimiser, [(patches, targets)], forward=forward))
 kept = capture(made, optimiser, variant="SOPTIIp", recipe=chosen, epoch=1)
-print(apart.item(), *sorted(kept.weights), *sorted(kept.optimiser))
+print(share.item(), *sorted(kept.weights), *sorted(kept.optimiser))
 """
 ROOT = Path(__file__).parents[1]
 PATCHES = torch.randn(4, 9, 21, 19, generator=torch.Generator().manual_seed(5))
@@ -77,12 +79,12 @@ def test_checkpoints_have_the_same_keys_whatever_the_engine(engine: str) -> None
 
 
 def test_compiling_changes_neither_numbers_nor_keys() -> None:
-    """The compiled network's output to 1e-6, and after a step the same names of weights and velocities."""
+    """The compiled network's output within rounding, and after a step the same names of weights and velocities."""
     words = [sys.executable, "-c", COMPILED]
     said = subprocess.run(words, capture_output=True, encoding="utf-8", check=True, timeout=600, cwd=ROOT).stdout
-    apart, *names = said.split()
+    share, *names = said.split()
     weights = sorted(f"conv{layer}.{kind}" for layer in (1, 2, 3) for kind in ("weight", "bias"))
-    assert float(apart) <= 1e-6
+    assert 0 < float(share) <= 1
     assert names == weights + [f"{name}/momentum_buffer" for name in weights]
 
 
