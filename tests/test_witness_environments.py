@@ -223,8 +223,9 @@ def test_a_trace_of_another_request_is_not_handed_on(path: Path, recorded: Recor
 
 def test_the_first_start_must_tell_the_stack(path: Path) -> None:
     """An environment that starts but cannot say what it is does not testify; one that can is asked once."""
-    with pytest.raises(WitnessError, match="expected its stack as JSON"):
-        FakeWitness(script="print('hello')").prepare()
+    for said, reason in (("hello", "expected its stack as JSON"), ("[1]", "expected its stack as JSON .it is a list")):
+        with pytest.raises(WitnessError, match=reason):
+            FakeWitness(script=f"print('{said}')").prepare()
     FakeWitness(script="""print('{"python": "3.9.2"}')""").prepare()
     again = FakeWitness(script="raise SystemExit(1)")
     again.prepare()
@@ -492,10 +493,11 @@ done
 @pytest.fixture
 def engine(path: Path, tmp_path: Path, recorded: RecordedWitness, monkeypatch: pytest.MonkeyPatch) -> ContainerWitness:
     """A container's witness that has been started once, and of whose request a trace lies ready."""
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("PATH", f"{path}:/usr/bin:/bin")
     monkeypatch.setattr("os.getuid", lambda: 1000)
     script = ENGINE.format(log=tmp_path / "log", answer=f'cp {recorded.directory / "any.npz"} "$answer"')
-    witness = ContainerWitness(engine=str(program(path / "podman", script)))
+    program(path / "podman", script)
+    witness = ContainerWitness(engine="podman")
     (witness._home() / "stack.json").write_text("{}", encoding="utf-8")
     witness.prepare()
     return witness
@@ -528,6 +530,30 @@ def test_a_container_that_hangs_is_removed(engine: ContainerWitness, path: Path,
         engine.record([(tmp_path / "request.npz", tmp_path / "out.npz")], timeout_s=1.0)
     started, removed = (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-2:]
     assert removed == f"rm -f {started.split('--name ')[1].split()[0]}"
+
+
+def test_what_its_owner_alone_reads_is_not_given_to_a_container(
+    engine: ContainerWitness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where root calls, another user runs in it."""
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    engine.program = tmp_path / "lenet.py"
+    engine.program.touch(mode=0o600)
+    with pytest.raises(
+        WitnessError, match=r"lenet\.py can be read by its owner alone, not by a container's user; chmod"
+    ):
+        engine.record([(tmp_path / "request.npz", tmp_path / "out.npz")])
+
+
+def test_an_engine_that_tells_nothing_of_an_image_is_refused(
+    engine: ContainerWitness, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where root is shown the image itself, podman must say what it is."""
+    program(path / "podman", 'case "$1" in info) echo "vfs [memory pids]" ;; *) echo "[]" ;; esac')
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr("os.chown", lambda *_, **__: None)
+    with pytest.raises(WitnessError, match=r"container: podman says '\[\]' of .*; build it again"):
+        engine.record([(tmp_path / "request.npz", tmp_path / "out.npz")])
 
 
 PYTHON = """

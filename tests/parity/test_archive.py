@@ -181,3 +181,24 @@ def test_large_file_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(archive.SIZE_LIMIT_BYTES + 1)
     with pytest.raises(TraceError, match="has 4294967297 bytes, over the limit of 4294967296; it is not read"):
         read_trace(tmp_path / "trace.npz")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"), [(make, BOMBS[make]) for make in (long_directory, overlapping)], ids=lambda part: str(part)[:20]
+)
+def test_bomb_is_refused_before_it_goes_off(make: Callable[[Path], None], reason: str, tmp_path: Path) -> None:
+    """In this process, which could hold it: the same reason."""
+    make(tmp_path / "bomb.npz")
+    with pytest.raises(TraceError, match=reason):
+        read_trace(tmp_path / "bomb.npz")
+
+
+def test_member_that_holds_more_than_it_tells_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However its codec lets the rest through."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("loss.npy", npy(np.zeros(1)))
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda stream, size: bytes(size))
+    monkeypatch.setattr(archive, "_read_header", lambda stream, name: ((1,), False, np.dtype(float), 128))
+    with pytest.raises(ValueError, match=r"entry loss\.npy holds more than its 136 bytes"):
+        read_arrays(file)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from parity import ledger_text
 from parity.errors import LedgerError
 from parity.ledger import Ledger, read_ledger
 from parity.report_folder import LEDGER
@@ -139,6 +140,21 @@ def test_other_tables_are_refused(written: Written) -> None:
     """A misspelt table is no entry left out in silence."""
     with pytest.raises(LedgerError, match=r"holds 'deviations'; a ledger is a list"):
         read_ledger(written({}, before="[deviations]"))
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_number_that_is_none_is_refused(number: str, written: Written) -> None:
+    """TOML has infinities, which no trace can hold."""
+    with pytest.raises(LedgerError, match=f"cannot be read as a ledger: {number} is no finite number"):
+        read_ledger(written({"own": number}))
+
+
+def test_large_file_is_refused_unread(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size is told, and the limit."""
+    path = written({})
+    monkeypatch.setattr(ledger_text, "SIZE_LIMIT_BYTES", 10)
+    with pytest.raises(LedgerError, match=rf"it is no file, or has {path.stat().st_size} bytes, over the limit of 10"):
+        read_ledger(path)
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:

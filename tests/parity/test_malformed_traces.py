@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity import archive
+from parity import archive, trace
 from parity.errors import TraceError
 from parity.trace import content_sha256, read_request, read_trace, write_trace
 
@@ -115,6 +115,12 @@ def test_request_is_no_trace(path: Path) -> None:
 def test_malformed_manifest_is_refused(path: Path, entry: bytes, reason: str) -> None:
     """A manifest that is no JSON object of this format is refused."""
     refused(rewritten(path, lambda members: members | {"manifest.npy": entry}), reason)
+
+
+def test_large_manifest_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is parsed."""
+    monkeypatch.setattr(trace, "MANIFEST_LIMIT_BYTES", 10)
+    refused(path, r"the manifest has \d+ bytes, over the limit of 10")
 
 
 def without(name: str) -> Callable[[Files], Files]:
