@@ -5,9 +5,7 @@ matrix products. Times are told as the clock's and as the processor's: others on
 """
 
 import json
-import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +30,14 @@ SIZES_PX = ((1000, 1000), (2500, 2500), PAPER_PX, (10980, 10980))
 """Up to one tile of Sentinel-2."""
 VARIANT = "SOPTIIp"
 _TILES = re.compile(r"tiles of (\d+) px")  # as the command tells those that it tried and took
+WATCHER = """
+import json, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"processor_s": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * 1024}))
+sys.exit(code)
+"""
+"""Runs a command and tells what it took: a small process, for the kernel counts the memory of whoever starts it too."""
 _PRODUCT = 2048  # rows and columns of the matrices
 _PRODUCTS = 8
 
@@ -98,31 +104,28 @@ def _timed(words: Sequence[str], pixels: int, threads: int) -> dict[str, Any]:
     """One run of the command, between two measurements of the machine's rate."""
     rates = [sgemm_rate(threads)]
     start = perf_counter()
-    command = [sys.executable, "-m", "port", "predict", *words]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8") as process:
-        said = process.stderr.read() if process.stderr else ""
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    command = [sys.executable, "-c", WATCHER, sys.executable, "-m", "port", "predict", *words]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     seconds = perf_counter() - start
-    if process.returncode:
-        raise RuntimeError(f"predict ended with {process.returncode}:\n{said[-2000:]}")
+    if done.returncode:
+        raise RuntimeError(f"predict ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    used: dict[str, float] = json.loads(done.stdout)
     rates.append(sgemm_rate(threads))
-    notes = [line for line in said.splitlines() if line.startswith("note")]
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note")]
     tiles = next((match[1] for match in map(_TILES.search, notes) if match), str(TILE_PX))
     return {"pixels": pixels, "tile_px": int(tiles), "notes": notes} | _ratios(pixels, seconds, used, rates, threads)
 
 
 def _ratios(
-    pixels: int, seconds: float, used: resource.struct_rusage, rates: Sequence[dict[str, float]], threads: int
+    pixels: int, seconds: float, used: dict[str, float], rates: Sequence[dict[str, float]], threads: int
 ) -> dict[str, Any]:
     """Times and memory, and the times in units of the arithmetic's."""
     flop = pixels * flop_a_pixel()
     clock, processor = (max(rate[kind] for rate in rates) for kind in ("clock", "processor"))
-    processor_s = used.ru_utime + used.ru_stime
+    processor_s = used["processor_s"]
     return {
         "seconds": seconds,
-        "processor_s": processor_s,
-        "peak_bytes": used.ru_maxrss * 1024,
+        **used,
         "sgemm_flop_s": {"clock": [r["clock"] for r in rates], "processor": [r["processor"] for r in rates]},
         "arithmetic_s": flop / clock,
         "ratio": seconds * clock / flop,

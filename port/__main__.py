@@ -35,6 +35,7 @@ from port.evaluation import Comparison, compared, read_maps
 from port.failures import failure, quiet_gdal
 from port.files import replacing
 from port.findings import errors, told, warnings
+from port.heap import keep_freed
 from port.interrupts import Stopped, heard
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
@@ -659,6 +660,7 @@ def main() -> None:
 
     Exit code 2 for what the user can mend, 70 (EX_SOFTWARE) for a mistake of the program.
     """
+    keep_freed()
     try:
         with quiet_gdal():
             typer.main.get_command(app)()  # calling app itself would take Python's hook for errors from quiet_gdal

@@ -17,6 +17,7 @@ import torch
 from port.ablation_run import Measured, measure
 from port.ablation_store import Job
 from port.errors import Sar2NdviError, SettingError
+from port.heap import keep_freed
 from port.interrupts import unheard
 
 
@@ -59,6 +60,7 @@ def runs_of(
 
 def _begin(threads: int, scratch: Path) -> None:
     """Set a run's process up: its threads, its folder for what is temporary; it ends with its parent, not before."""
+    keep_freed()
     torch.set_num_threads(threads)
     tempfile.tempdir = str(scratch)
     threading.Thread(target=_end_with_parent, daemon=True).start()

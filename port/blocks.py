@@ -50,6 +50,7 @@ class BlockDataset:
         self.symmetry = dataset.drawn(0, len(self.corners))[1]
         self._seen_by = _cover(self.side, recipe.patch_side_px, recipe.stride_px)
         self._targets_of = _cover(self.side, recipe.patch_side_px - 2 * dataset.border_px, recipe.stride_px)
+        self._complete = self._counts(np.ones((self.side, self.side), dtype=bool))
 
     def __len__(self) -> int:
         """The number of patches."""
@@ -105,12 +106,18 @@ class BlockDataset:
             row, col = self.corners[number]
             pixels = self.dataset.stack.pixels[channels, row : row + length, col : col + length]
             there = self._there(number)
+            seen, targets = self._complete if there.all() else self._counts(there)
             rows, cols = pixels.shape[1:]
-            image[:-1, :rows, :cols] = np.where(_covering(there, self._seen_by)[:rows, :cols] > 0, pixels, 0)
-            image[-1, border:-border, border:-border] = _covering(there, self._targets_of)
-            image[:] = transformed(image.copy(), int(self.symmetry[number]))
+            image[:-1, :rows, :cols] = pixels if seen.all() else np.where(seen[:rows, :cols] > 0, pixels, 0)
+            image[-1, border:-border, border:-border] = targets
+            if self.symmetry[number]:
+                image[:] = transformed(image.copy(), int(self.symmetry[number]))
         inner = (..., slice(border, -border), slice(border, -border))
         return cut[:, :-2], cut[:, -2:-1][inner], cut[:, -1:][inner].copy()
+
+    def _counts(self, there: Bool[np.ndarray, "side side"]) -> tuple[np.ndarray, np.ndarray]:
+        """How many of those patches see each pixel, and how many have it in their target."""
+        return _covering(there, self._seen_by), _covering(there, self._targets_of)
 
     def _there(self, number: int) -> Bool[np.ndarray, "side side"]:
         """Which patches of a block's grid are in the dataset."""

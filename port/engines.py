@@ -18,6 +18,8 @@ from port.recipes import Precision
 EngineName = Literal["eager", "channels-last", "compiled", "bfloat16"]
 Forward = Callable[[Float[Tensor, "batch channel row col"]], Float[Tensor, "batch 1 inner_row inner_col"]]
 DEFAULT: EngineName = "channels-last"
+AT_ONCE = 16
+"""Images computed at once where no gradient is wanted: their layers fit in a cache, those of 128 patches do not."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def forward_by(
     run: Callable[[Tensor], Tensor] = torch.compile(whole) if chosen.compiles else whole
 
     def forward(images: Tensor) -> Tensor:
+        if not torch.is_grad_enabled() and len(images) > AT_ONCE:
+            return torch.cat([forward(part) for part in images.split(AT_ONCE)])
         laid_out = images.contiguous(memory_format=chosen.memory_format)
         if chosen.multiplies_in is None:
             return run(laid_out)
