@@ -19,6 +19,7 @@ from port.bands import Band
 from port.blocks import in_batches
 from port.dataset import SentinelPatchDataset
 from port.engines import DEFAULT, EngineName, forward_by
+from port.heap import keep_freed
 from port.network import BORDER_PX, FusionCNN
 from port.recipes import Recipe, recipe
 from port.stacks import BandStack

@@ -26,6 +26,7 @@ from benchmarks.speed_original import KERNELS, Original, find_original, make_pro
 from benchmarks.speed_port import Contender, contenders, errors, works
 from benchmarks.speed_ratios import ORIGINAL, RESULTS, claims, file_name
 from benchmarks.speed_tables import HOLDS, claims_of, machine_of, scenes_of, speed_of
+from port.heap import keep_freed
 
 BATCH, SIDE_PX = 128, 33
 REGION_PX = (470, 450)

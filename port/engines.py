@@ -85,7 +85,7 @@ def forward_by(
 
     def forward(images: Tensor) -> Tensor:
         if not torch.is_grad_enabled() and len(images) > AT_ONCE:
-            return torch.cat([forward(part) for part in images.split(AT_ONCE)])
+            return torch.cat([forward(part) for part in torch.split(images, AT_ONCE)])
         laid_out = images.contiguous(memory_format=chosen.memory_format)
         if chosen.multiplies_in is None:
             return run(laid_out)
