@@ -14,7 +14,6 @@ from jaxtyping import Bool, Int
 
 from port.dataset import SentinelPatchDataset, transformed
 from port.normalisation import normalise, normalise_target
-from port.stacks import TARGET_INDEX
 from port.training import WeightedBatch
 
 MOST_PATCHES = 8
@@ -100,11 +99,11 @@ class BlockDataset:
     def _stored(self, blocks: Sequence[int] | Int[np.ndarray, "block"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Inputs and targets in stored units, and how many patches' targets cover each pixel; turned."""
         length, border = self._seen_by.shape[1], self.dataset.border_px
-        channels = [*self.dataset.bands, TARGET_INDEX]
-        cut = np.zeros((len(blocks), len(channels) + 1, length, length), dtype=self.dataset.recipe.precision)
+        stacked, bands = np.asarray(self.dataset.stack.pixels), len(self.dataset.bands)
+        cut = np.zeros((len(blocks), bands + 2, length, length), dtype=self.dataset.recipe.precision)
         for image, number in zip(cut, map(int, blocks), strict=True):
             row, col = self.corners[number]
-            pixels = self.dataset.stack.pixels[channels, row : row + length, col : col + length]
+            pixels = stacked[self.dataset.channels, row : row + length, col : col + length]
             there = self._there(number)
             seen, targets = self._complete if there.all() else self._counts(there)
             rows, cols = pixels.shape[1:]

@@ -40,6 +40,7 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self.recipe = recipe
         self.border_px = border_px
         self.seed = seed
+        self.channels = _together([*map(int, bands), TARGET_INDEX])
         self._reshuffles = trains and recipe.reshuffle
         self._augments = trains and recipe.augmentation == "dihedral"
         self.set_epoch(0)
@@ -76,11 +77,13 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
     ) -> tuple[Float[np.ndarray, "batch channel row col"], Float[np.ndarray, "batch 1 inner_row inner_col"]]:
         """Inputs and targets of several patches as cut from the scene and turned, in stored units."""
         index, side = np.asarray(indices, dtype=np.intp), self.recipe.patch_side_px
-        channels = [*self.bands, TARGET_INDEX]
-        cut = np.empty((len(index), len(channels), side, side), dtype=self.recipe.precision)
+        pixels = np.asarray(self.stack.pixels)
+        cut = np.empty((len(index), len(self.bands) + 1, side, side), dtype=self.recipe.precision)
         corners, symmetries = self.patches[index].tolist(), self.symmetry[index].tolist()
         for image, (row, col), symmetry in zip(cut, corners, symmetries, strict=True):
-            image[:] = transformed(self.stack.pixels[channels, row : row + side, col : col + side], symmetry)
+            stored = pixels[self.channels, row : row + side, col : col + side]
+            # turned where it lies close together: columns of a whole scene are far apart
+            image[:] = transformed(stored.copy(), symmetry) if symmetry else stored
         inner = slice(self.border_px, side - self.border_px)
         return cut[:, :-1], cut[:, -1:, inner, inner]
 
@@ -106,9 +109,17 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
             yield self.order[start : min(start + size, stop)]
 
 
+def _together(channels: list[int]) -> list[int] | slice:
+    """The channels as a slice where each follows the one before: it is read without a copy."""
+    first, after = channels[0], channels[-1] + 1
+    return slice(first, after) if channels == list(range(first, after)) else channels
+
+
 def transformed(
     image: Float[np.ndarray, "channel row col"], symmetry: int
 ) -> Float[np.ndarray, "channel new_row new_col"]:
     """One of the square's eight symmetries, by number: 0 leaves it; % 4 quarter turns, then a flip from 4 on."""
-    turned = np.rot90(image, symmetry % 4, axes=(-2, -1))
-    return turned[..., ::-1] if symmetry >= 4 else turned
+    turns = symmetry % 4  # as np.rot90, which takes as long as the copy
+    rows, cols = (-1 if turns in (1, 2) else 1), (-1 if turns in (2, 3) else 1)
+    turned = image.swapaxes(-2, -1) if turns % 2 else image
+    return turned[..., ::rows, :: -cols if symmetry >= 4 else cols]

@@ -9,11 +9,12 @@ import ctypes
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
 _MOST_BYTES = 32 << 20
 """The largest that glibc takes for blocks with pages of their own: the first layer of 128 patches is 15 MB."""
-_KEPT_BYTES = 256 << 20
+_KEPT_BYTES = 128 << 20
+"""What a training step of 128 patches frees at a time."""
 
 
 def keep_freed() -> None:
-    """From now on this process keeps up to 256 MB that it freed."""
+    """From now on this process keeps up to 128 MB that it freed."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _MOST_BYTES)
