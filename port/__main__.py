@@ -123,6 +123,7 @@ def train(
     Stopped or killed, the run goes on by --resume as if it had never been. Under torchrun all processes train together,
     and the first does the rest.
     """
+    keep_freed()
     _use_threads(threads)
     settings = Settings(
         variant=variant,
@@ -660,7 +661,6 @@ def main() -> None:
 
     Exit code 2 for what the user can mend, 70 (EX_SOFTWARE) for a mistake of the program.
     """
-    keep_freed()
     try:
         with quiet_gdal():
             typer.main.get_command(app)()  # calling app itself would take Python's hook for errors from quiet_gdal
