@@ -26,8 +26,14 @@ from parity_tests.workshop import CORES, Workshop
 LIVE = ("container", "interpreter", "period")
 NO_WITNESS = 3
 LEDGER = read_ledger(Path(__file__).with_name("ledger.toml"))
-EARLY = ("test_own_port.py", "test_recorded_traces.py", "test_weight_transfer.py", "test_wrong_ports.py")
-"""Files whose tests need few of the cases, or none: they go first, while the others are recorded and judged."""
+EARLY = (
+    *("test_dense_blocks.py", "test_onnx.py", "test_engines.py", "test_tilings.py", "test_own_port.py"),
+    *("test_recorded_traces.py", "test_weight_transfer.py", "test_wrong_ports.py"),
+)
+"""Files whose tests need few of the cases, or none: they go first, while the others are recorded and judged.
+
+Those that compute in the tests' own process come before those that wait for another.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -128,7 +134,7 @@ def _common(first: Witness, other: Witness) -> list[Case]:
 @pytest.hookimpl(trylast=True)  # after the fixtures' own order
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits for most goes last."""
-    items.sort(key=lambda item: item.path.name not in EARLY)
+    items.sort(key=lambda item: EARLY.index(item.path.name) if item.path.name in EARLY else len(EARLY))
 
 
 @pytest.fixture(scope="session", autouse=True)
