@@ -10,18 +10,19 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from time import monotonic, sleep
 from typing import Any
 
-from benchmarks.load_figure import load_figure
+from benchmarks.load_figure import LOAD, load_figure
 from benchmarks.whole_scene import VARIANT, untrained_checkpoint
 from port.files import replacing
 from port.recipes import recipe
-from port.runs import Settings, run
+from port.runs import run
+from port.settings import Settings
 from port.synthetic import write_synthetic_scene
 
 RESULTS = Path(__file__).parent / "results" / "load.json"
@@ -135,7 +136,7 @@ def growth(looks: Sequence[Sequence[int]], column: int) -> float:
 
 
 def load_table(path: Path = RESULTS) -> str:
-    """What was seen, a line each, with what must be."""
+    """What was seen, a line each."""
     results = json.loads(path.read_text(encoding="utf-8"))
     many, training = results["predictions"], results["training"]
     ratio = many["together"]["seconds"] / (many["count"] * many["alone"]["seconds"])
@@ -153,22 +154,17 @@ def load_table(path: Path = RESULTS) -> str:
     )
 
 
-def main(
-    words: Sequence[str] | None = None,
-    *,
-    many: Callable[..., dict[str, Any]] = side_by_side,
-    long: Callable[..., dict[str, Any]] = long_training,
-) -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Measure, write, draw, tell."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("--predictions", type=int, default=PREDICTIONS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where else they go, with the figure beside them")
     given = parser.parse_args(words)
-    results = {"training": long(given.epochs), "predictions": many(given.predictions)}
+    results = {"training": long_training(given.epochs), "predictions": side_by_side(given.predictions)}
     with replacing(given.results) as beside:
         beside.write_text(json.dumps(results) + "\n", encoding="utf-8")
-    load_figure(given.results.with_suffix(".png") if given.results != RESULTS else None, results)
+    load_figure(LOAD if given.results == RESULTS else given.results.with_suffix(".png"), results)
     print(load_table(given.results))  # noqa: T201
 
 

@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 from port.files import replacing
 
 LOAD = Path(__file__).resolve().parent.parent / "docs" / "load.png"
+"""Where the documents look for it."""
 _DPI = 110
 
 
-def load_figure(path: Path | None, results: dict[str, Any]) -> None:
-    """Write it as PNG; where `path` is None, where the documents look for it.
+def load_figure(path: Path, results: dict[str, Any]) -> None:
+    """Write it as PNG.
 
     Raises:
         OutputError: the file cannot be written.
@@ -38,5 +39,5 @@ def load_figure(path: Path | None, results: dict[str, Any]) -> None:
     right.set_title(f"a training of {training['epochs']} epochs", fontsize=10)
     for axes in (left, right):
         axes.grid(visible=True, linewidth=0.3)
-    with replacing(path or LOAD) as temporary:
+    with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI)

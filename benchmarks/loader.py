@@ -98,7 +98,7 @@ def measure(patches: int = PATCHES) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Print each epoch as a line of JSON."""
-    keep_freed()  # as the product's commands do
+    keep_freed()  # as training does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patches", type=int, default=PATCHES)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))

@@ -141,7 +141,7 @@ def _say(text: str) -> None:
 
 def main() -> int:
     """Race, keep and print; return the exit code."""
-    keep_freed()  # as the product's commands do
+    keep_freed()  # as training does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--witness", default="best", help="the original's: best, container, interpreter or period")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of either side")

@@ -160,11 +160,13 @@ class _Reader:
         self._size = case.training.batch_size
 
     def read(self) -> list[np.ndarray] | None:
-        """The patches of all steps; None where a loss fits none, or more than one, choice, or they are too many."""
+        """The patches of all steps; None where a loss is missing or fits no one choice alone, or they are too many."""
         curves = self._evidence.curves("loss")
         if not curves or self._run.training.steps > READ or comb(self._count, self._size) > LISTS:
             return None
         told = self._evidence.port[curves[0].stage]
+        if len(told) < self._run.training.steps:
+            return None
         found: list[np.ndarray] = []
 
         def choice(step: int, weight: Values) -> np.ndarray:

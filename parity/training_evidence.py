@@ -130,10 +130,13 @@ class Evidence:
         return one_rounding(node, value, self.errors, training, self._legacy.dtype)
 
     def _error(self, node: Node, value: np.ndarray, place: int | None = None) -> np.ndarray:
-        told = self.port[node.stage]
-        recorded = told if place is None else np.asarray(told[place])
-        apart = recorded.astype(np.float64) - value
-        return np.ravel(apart / self.bound(node, recorded.astype(np.float64), self.sound))
+        """In units of the bound, flat; nothing where another shape is recorded, which no dose brings nearer."""
+        recorded = self.port[node.stage].astype(np.float64)
+        if place is not None:
+            recorded, value = recorded[place : place + 1], np.reshape(value, 1)
+        if recorded.shape != np.shape(value):
+            return np.zeros(0)
+        return np.ravel((recorded - value) / self.bound(node, recorded, self.sound))
 
 
 class _Exact:

@@ -40,13 +40,19 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self.recipe = recipe
         self.border_px = border_px
         self.seed = seed
-        self.channels = _together([*map(int, bands), TARGET_INDEX])
         self._reshuffles = trains and recipe.reshuffle
         self._augments = trains and recipe.augmentation == "dihedral"
         self.set_epoch(0)
 
     def __len__(self) -> int:
         return len(self.patches)
+
+    @property
+    def channels(self) -> list[int] | slice:
+        """Where the bands, and NDVI at t after them, stand in the stack; a slice, read without a copy, if together."""
+        channels = [*map(int, self.bands), TARGET_INDEX]
+        first, after = channels[0], channels[-1] + 1
+        return slice(first, after) if channels == list(range(first, after)) else channels
 
     def __getitem__(
         self, index: int
@@ -77,11 +83,11 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
     ) -> tuple[Float[np.ndarray, "batch channel row col"], Float[np.ndarray, "batch 1 inner_row inner_col"]]:
         """Inputs and targets of several patches as cut from the scene and turned, in stored units."""
         index, side = np.asarray(indices, dtype=np.intp), self.recipe.patch_side_px
-        pixels = np.asarray(self.stack.pixels)
+        pixels, channels = np.asarray(self.stack.pixels), self.channels
         cut = np.empty((len(index), len(self.bands) + 1, side, side), dtype=self.recipe.precision)
         corners, symmetries = self.patches[index].tolist(), self.symmetry[index].tolist()
         for image, (row, col), symmetry in zip(cut, corners, symmetries, strict=True):
-            stored = pixels[self.channels, row : row + side, col : col + side]
+            stored = pixels[channels, row : row + side, col : col + side]
             # turned where it lies close together: columns of a whole scene are far apart
             image[:] = transformed(stored.copy(), symmetry) if symmetry else stored
         inner = slice(self.border_px, side - self.border_px)
@@ -107,12 +113,6 @@ class SentinelPatchDataset(Dataset[tuple[Tensor, Tensor]]):
         stop = len(self) if self.recipe.last_batch == "keep" else len(self) - len(self) % size
         for start in range(0, stop, size):
             yield self.order[start : min(start + size, stop)]
-
-
-def _together(channels: list[int]) -> list[int] | slice:
-    """The channels as a slice where each follows the one before: it is read without a copy."""
-    first, after = channels[0], channels[-1] + 1
-    return slice(first, after) if channels == list(range(first, after)) else channels
 
 
 def transformed(

@@ -105,6 +105,7 @@ def test_steps_of_another_shape_are_infinitely_far_off(make: MakePair, dtype: st
     assert seen is not None
     assert seen.share == np.inf
     assert seen.stage.rpartition("/")[0] == stage.rpartition("/")[0]
+    assert explained(pair).candidates == ()
 
 
 def test_steps_that_cannot_be_made_are_told(pair: Pair) -> None:
