@@ -1,5 +1,7 @@
 """The network is the paper's: its sizes, its stages by name, its rectifier's gradient."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from hypothesis import given
@@ -72,13 +74,19 @@ def test_last_stage_is_the_output(choices: dict[str, object]) -> None:
 @pytest.mark.parametrize("side", [(5, 5), (3, 4), (1, 2), (2, 1)], ids=lambda side: "x".join(map(str, side)))
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=["nchw", "nhwc"])
 def test_single_filter_is_the_plain_convolution(side: tuple[int, int], memory_format: torch.memory_format) -> None:
-    """Row by row: values, and gradients by input, filter and bias, in float64 to rounding."""
+    """Row by row: values, and gradients by input, filter and bias; of whole numbers, so that every sum is exact."""
     layer = SingleFilter(7, 1, side).double()
-    x = torch.randn(3, 7, 11, 9, dtype=torch.float64, generator=generator(2)).to(memory_format=memory_format)
-    x.requires_grad_()
+    for parameter in layer.parameters():
+        parameter.data = _whole(parameter.shape)
+    x = _whole((3, 7, 11, 9)).to(memory_format=memory_format).requires_grad_()
     by = [x, layer.weight, layer.bias]
     for found, expected in zip(_with_gradients(layer(x), by), _with_gradients(conv2d(*by), by), strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
+        assert torch.equal(found, expected)
+
+
+def _whole(shape: Sequence[int]) -> Tensor:
+    """Whole numbers from -9 to 9."""
+    return torch.randint(-9, 10, tuple(shape), generator=generator(2)).double()
 
 
 def _with_gradients(values: Tensor, by: list[Tensor]) -> list[Tensor]:

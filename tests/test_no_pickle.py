@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("port", "parity", "legacy", "parity_tests", "benchmarks", "gate_tests", "fuzz_tests", "browser_tests", "tests",
-         "examples", "docs")  # fmt: skip
+ROOMS = ("port", "parity", "legacy", "parity_tests", "benchmarks", "gate_tests", "fuzz_tests", "browser_tests",
+         "mutation_tests", "tests", "examples", "docs")  # fmt: skip
 MODULES = frozenset(
     {"pickle", "cPickle", "_pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal", "yaml", "tarfile"}
 )
