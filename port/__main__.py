@@ -35,7 +35,7 @@ from port.evaluation import Comparison, compared, read_maps
 from port.failures import failure, quiet_gdal
 from port.files import replacing
 from port.findings import errors, told, warnings
-from port.heap import keep_freed
+from port.heap import keep_freed, share_freed
 from port.interrupts import Stopped, heard
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
@@ -191,6 +191,7 @@ def predict(
     switches: Mapping[str, Any],
 ) -> None:
     """Estimate NDVI at t of a region, as a georeferenced GeoTIFF."""
+    share_freed()
     _use_threads(threads)
     given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
     scene = Scene.open(data, first_date=first_date, nodata=given.recipe.nodata)

@@ -1,13 +1,15 @@
-"""The heap keeps what was freed: large tensors are not returned to the kernel after each step and faulted in anew.
+"""What glibc's heap does with freed memory: training keeps it, prediction shares it. Without glibc nothing is changed.
 
-glibc gives freed memory back above a threshold that a network's tensors exceed again and again, which may take a third
-of the time of a batch. For training: predicting whole scenes, kept memory would stand beside GDAL's. Without glibc
-nothing is changed.
+Training frees the same large tensors at each step. glibc gives them back to the kernel above a threshold that they
+exceed again and again, and faulting them in anew may take a third of the time of a batch.
+
+Predicting a whole scene, threads come and go, and glibc gives each an arena, whose freed memory no other thread gets:
+a quarter of all that the process holds.
 """
 
 import ctypes
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # M_... in glibc's malloc.h
 _MOST_BYTES = 32 << 20
 """The largest that glibc takes for blocks with pages of their own: the first layer of 128 patches is 15 MB."""
 _KEPT_BYTES = 128 << 20
@@ -16,7 +18,16 @@ _KEPT_BYTES = 128 << 20
 
 def keep_freed() -> None:
     """From now on this process keeps up to 128 MB that it freed."""
+    _set(_MMAP_THRESHOLD, _MOST_BYTES)
+    _set(_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def share_freed() -> None:
+    """Threads that start from now on use one arena: what one of them freed, another gets."""
+    _set(_ARENA_MAX, 1)
+
+
+def _set(parameter: int, value: int) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _MOST_BYTES)
-        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(parameter, value)
