@@ -1,5 +1,6 @@
 """A failure is an error as the user is told of it: one paragraph, and the exit code."""
 
+import errno
 import logging
 import sys
 import traceback
@@ -16,6 +17,12 @@ REFUSED = 2
 BUG = 70
 """Exit code where the program itself is wrong: EX_SOFTWARE of sysexits.h."""
 _ROOM = Path(__file__).parent
+_OF_PATHS = {
+    errno.ENAMETOOLONG: "give a shorter path",
+    errno.EACCES: "make it accessible, or give another",
+    errno.ELOOP: "give one whose links lead somewhere",
+}
+"""What the system refuses wherever a path is first touched, and what helps: never the program's doing."""
 
 
 def failure(error: Exception) -> tuple[str, int]:
@@ -25,6 +32,8 @@ def failure(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # so PyTorch says it, as RuntimeError
         said = _one_line(error) or "no more is left"
         return f"the memory does not suffice ({said}); give a smaller scene or region, or a computer with more", REFUSED
+    if isinstance(error, OSError) and error.errno in _OF_PATHS:
+        return f"{error.filename}: {error.strerror}; {_OF_PATHS[error.errno]}", REFUSED
     return (
         f"this is a mistake of the program, not yours: {type(error).__name__}: {_one_line(error) or 'no words'} "
         f"({_place(error)}); please report it with what the same command prints after sar2ndvi --debug"

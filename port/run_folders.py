@@ -55,9 +55,10 @@ def new_folder(out: Path, variant: str) -> Iterator[RunFolder]:
     Raises:
         OutputError: `out` cannot be made or written to.
     """
-    existed = out.exists()
+    existed = True
     try:
         with _told(out):
+            existed = out.exists()
             out.mkdir(parents=True, exist_ok=True)
             folder = _reserve(out, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{variant}")
         with _filled(folder):

@@ -866,6 +866,18 @@ CASES: Mapping[str, tuple[Case, ...]] = {
             "cannot write a run into model.npz: File exists; give --out a folder you may write to",
         ),
         Case(
+            "runs in a folder of a longer name than the disk allows",
+            nothing,
+            f"{TRAIN} --out {'n' * 256}",
+            f"cannot write a run into {'n' * 256}: File name too long; give --out a folder you may write to",
+        ),
+        Case(
+            "a run to resume of a longer name than the disk allows",
+            nothing,
+            f"train --resume {'n' * 247}",
+            f".{'n' * 247}.partial: File name too long; give a shorter path",
+        ),
+        Case(
             "runs in a folder that may not be written to",
             each(made_folder("locked"), permitted("locked", 0o555)),
             f"{TRAIN} --out locked",

@@ -1,5 +1,6 @@
 """Every bad scene ends in its one error, exit code 2, and nothing written; what only looks bad works as documented."""
 
+import codecs
 import os
 import re
 import shlex
@@ -58,6 +59,7 @@ def folder(sound: Path, tmp_path: Path, port: object) -> Iterator[Path]:
 def user(*, privileged: bool) -> Iterator[None]:
     """Root may read and write everything: where that hides the fault, another user acts."""
     drops = not privileged and os.geteuid() == 0
+    codecs.lookup("cp437")  # of a zip's names: Python's own files may be closed to another user
     if drops:
         os.seteuid(NOBODY)
     try:

@@ -1,5 +1,6 @@
 """The command line does each job, ends in a line that says what and where, and fails in one paragraph with code 2."""
 
+import errno
 import json
 import re
 import subprocess
@@ -304,8 +305,14 @@ def test_debug_shows_the_traceback(port: object) -> None:
             2,
             r"^error: the memory does not suffice \(no 9 GiB\); give a smaller scene or region",
         ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "closed/scene"),
+            2,
+            r"^error: closed/scene: Permission denied; make it accessible, or give another\n$",
+        ),
+        (OSError(errno.EIO, "Input/output error", "scene"), 70, r"OSError: \[Errno 5\] Input/output error"),
     ],
-    ids=["KeyError", "ValueError", "RuntimeError", "PyTorch", "MemoryError"],
+    ids=["KeyError", "ValueError", "RuntimeError", "PyTorch", "MemoryError", "path", "OSError"],
 )
 def test_unexpected_errors_are_one_line(
     raised: Exception, code: int, message: str, port: object, monkeypatch: pytest.MonkeyPatch
