@@ -272,8 +272,8 @@ def test_gate_of_exact_inputs_allows_nothing() -> None:
 
 def test_sign_that_fell_differently_allows_what_it_changes() -> None:
     """Of four errors one changes sign, 2 / n, one becomes a tie, 1 / n, and two fall the same way."""
-    expected = {"p": np.array([1e-9, 1e-9, 1.0, 0.0]), "t": np.zeros(4)}
-    actual = expected | {"p": np.array([-1e-9, 0.0, 1.0, 0.0])}
+    expected = {"p": np.array([2 + 1e-9, 1e-9, -1.0, 5.0]), "t": np.array([2.0, 0.0, -2.0, 5.0])}
+    actual = expected | {"p": np.array([2 - 1e-9, 0.0, -1.0, 5.0])}
     errors = {"p": np.full(4, 1e-8), "t": np.zeros(4)}
     assert propagated("mean_absolute_error_gradient", expected, errors, actual) == [0.5, 0.25, 0, 0]
 

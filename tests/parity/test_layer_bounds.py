@@ -229,7 +229,7 @@ WRITTEN_OUT: dict[str, tuple[str, tuple[np.ndarray, ...], dict, list]] = {
     "tanh": ("tanh", (np.array([-1.0]),), {}, [4 * math.tanh(1)]),
     "gradient of tanh": ("tanh_gradient", (np.array([0.25]), np.array([-2.0])), {}, [3 * 2 * 1.0625]),
     "sigmoid": ("sigmoid", (np.array([0.0]),), {}, [6 * 0.5]),
-    "gradient of sigmoid": ("sigmoid_gradient", (np.array([0.5]), np.array([-2.0])), {}, [3 * 2 * 0.5 * 1.5]),
+    "gradient of sigmoid": ("sigmoid_gradient", (np.array([0.5]), np.array([-4.0])), {}, [3 * 4 * 0.5 * 1.5]),
     "softmax": (
         "softmax", (np.array([[0.0, LN3]]),), {},
         [[0.25 * (4 + LN3 + 2 + 4 + LN3 / 4 + 1), 0.75 * (4 + 2 + 4 + LN3 / 4 + 1)]],

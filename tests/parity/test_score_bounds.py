@@ -206,10 +206,19 @@ def test_root_of_nothing_is_as_far_off_as_its_errors() -> None:
     assert actual == math.sqrt(12.5)
 
 
-def test_decibels_of_an_error_that_may_be_none_may_be_any() -> None:
-    """No number is told where the prediction may be the target."""
-    values = {"p": np.array([1.0, 1.1]), "t": np.ones(2), "stage": np.array(23.0)}
-    errors = {"p": np.full(2, 0.2), "t": np.zeros(2)}
+def test_root_no_larger_than_its_errors_is_as_far_off_as_they_are() -> None:
+    """Where the errors are exactly as large the derivative, half of their mean square, would be too little."""
+    values = {"p": np.array([2.0, 0.0]), "t": np.ones(2), "stage": np.array(1.0)}
+    errors = {"p": np.ones(2), "t": np.zeros(2)}
+    assert propagated(Node("stage", "root_mean_square_error", ("p", "t")), values, values, errors) == 1
+
+
+@pytest.mark.parametrize("erring", ["p", "t"])
+@pytest.mark.parametrize("error", [0.5, 0.75])
+def test_decibels_of_an_error_that_may_be_none_may_be_any(error: float, erring: str) -> None:
+    """No number is told where the prediction, 0.5 from the target, may be the target, whichever of them errs."""
+    values = {"p": np.array([1.5, 0.5]), "t": np.ones(2), "stage": np.array(9.5)}
+    errors = {"p": np.zeros(2), "t": np.zeros(2), erring: np.full(2, error)}
     node = Node("stage", "peak_signal_to_noise_ratio", ("p", "t"), {"peak": PEAK})
     assert propagated(node, values, values, errors) == np.inf
 
@@ -224,10 +233,26 @@ def test_rounded_pixel_is_allowed_one_place_where_it_may_differ(error: float) ->
     assert np.abs(actual - places - error).max() < 1e-20
 
 
-def test_pixel_of_a_float32_prediction_is_not_rounded_again() -> None:
-    """Only what the prediction itself errs by."""
+def test_rounded_pixel_is_allowed_a_place_of_the_largest_that_it_may_be() -> None:
+    """0.75 and 0 with errors that reach over 1 and to 0.25; 3 without an error is allowed none, whatever the others."""
     node = Node("stage", "to_image", ("x",), {"dtype": "float32"})
-    sides = {"x": np.ones((1, 1, 1, 1), F4), "stage": np.ones((1, 1), F4)}
+    sides = {"x": np.array([[[[0.75, 0.0, 3.0]]]]), "stage": np.array([[0.75, 0.0, 3.0]], F4)}
+    actual = propagated(node, sides, sides, {"x": np.array([[[[0.5, 0.25, 0.0]]]])})
+    assert actual.tolist() == [[0.5 + 2.0**-23, 0.25 + 2.0**-25, 0]]
+
+
+def test_pixels_without_a_prediction_are_allowed_nothing() -> None:
+    """Those of a scene outside of the region that was predicted, which hold NaN."""
+    node = Node("stage", "to_image", ("x",), {"dtype": "float32", "within": [0, 1, 1, 2], "shape": [1, 3]})
+    sides = {"x": np.ones((1, 1, 1, 1)), "stage": np.array([[np.nan, 1.0, np.nan]], F4)}
+    assert propagated(node, sides, sides, {"x": np.full((1, 1, 1, 1), 0.25)}).tolist() == [[0, 0.25 + 2.0**-23, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_pixel_of_a_float32_prediction_is_not_rounded_again(dtype: str) -> None:
+    """In a file of as many bits, or of more, only what the prediction itself errs by."""
+    node = Node("stage", "to_image", ("x",), {"dtype": dtype})
+    sides = {"x": np.ones((1, 1, 1, 1), F4), "stage": np.ones((1, 1), dtype)}
     assert propagated(node, sides, sides, {"x": np.full((1, 1, 1, 1), 0.25)}) == 0.25
 
 
@@ -264,6 +289,12 @@ WRITTEN_OUT: dict[str, tuple[str, tuple[np.ndarray, ...], Mapping[str, object], 
     "correlation": (
         "correlation", (1e4 + SIGNS, 2e4 + SIGNS), {},
         7 + (7 + 4 * MEANS[0] ** 2 / U + 7 + 4 * MEANS[1] ** 2 / U) / 2 + 4 * MEANS[0] * MEANS[1] / U + 4,
+    ),
+    # of spreads 2 and 10; the products are 1, 1, 7 and 7
+    "correlation of unlike": (
+        "correlation", (1e4 + SIGNS, 2e4 + SIGNS * [1, 1, 7, 7]), {},
+        7 * 16 / 20 + (7 + 4 * MEANS[0] ** 2 / U + 7 + 4 * (MEANS[1] / 5) ** 2 / U) / 2
+        + 4 * MEANS[0] * (MEANS[1] / 5) / U + 4,
     ),
 }  # fmt: skip
 
