@@ -9,6 +9,7 @@ become (`parity.propagation`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def _correlation(node: Node, prediction: np.ndarray, target: np.ndarray) -> Boun
 
     An error of a mean moves all that is left alike, so that it counts in the square only: n times the product of both.
     """
-    u, length = unit_roundoff(np.dtype(reference.entry_dtype(node) or np.float64)), prediction.size
+    u, length = unit_roundoff(np.dtype(reference.entry_dtype(node))), prediction.size
     left = [np.abs(values - values.mean()).ravel() for values in (prediction, target)]
     moved = [sum_factor(length + 1) * u * np.abs(values).mean() for values in (prediction, target)]
     spread = [np.sqrt(values @ values) for values in left]
@@ -152,7 +153,8 @@ def rounding(node: Node, values: reference.Values, dtype: np.dtype[Any]) -> Boun
         return np.zeros(values[node.stage].shape)
     inputs = [values[name].astype(np.float64) for name in node.inputs]
     own = np.dtype(reference.entry_dtype(node) or dtype)
-    return np.asarray(unit_roundoff(own) * _ROUNDINGS[node.operation](node, *inputs, **reference.attributes(node)))
+    told = replace(node, attributes={**node.attributes, "dtype": own.name})
+    return np.asarray(unit_roundoff(own) * _ROUNDINGS[node.operation](told, *inputs, **reference.attributes(node)))
 
 
 def free_running(

@@ -1,6 +1,6 @@
-"""Gates and signs that fall differently on two sides, and what follows from them.
+"""Gates, signs and maxima that fall differently on two sides, and what follows from them.
 
-They may where their argument is within its own error of 0, which is judged where it is computed. What follows is no
+They may where their argument is within its own error of 0, or of another pixel, which is judged where it is computed. What follows is no
 rounding: it has a sign, and adds to what other decisions make of the same element.
 """
 
@@ -13,8 +13,8 @@ from parity.graph import Graph
 
 Values = reference.Values
 
-DECIDING = {"rectify_gradient": 1, "mean_absolute_error_gradient": 2}
-"""Operations that decide by the sign of something: how many of their first inputs it is computed from."""
+DECIDING = {"rectify_gradient": 1, "mean_absolute_error_gradient": 2, "max_pool_gradient": 1}
+"""Operations that decide by the sign of something, or by what is largest: of how many of their first inputs."""
 
 
 def decisions(graph: Graph, legacy: Values, port: Values) -> dict[str, np.ndarray]:

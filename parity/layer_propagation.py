@@ -10,6 +10,7 @@ import numpy as np
 
 from parity import layer_operations as layers
 from parity.graph import Node
+from parity.reference import attributes
 
 Values = Mapping[str, np.ndarray]
 Arrays = Sequence[np.ndarray]
@@ -22,7 +23,7 @@ def _in_float64(node: Node, values: Values) -> list[np.ndarray]:
 def _after_max_pool_gradient(node: Node, expected: Values, actual: Values, given: Arrays) -> np.ndarray:
     """An error of delta goes where it goes on either side; where only one side gives, delta itself may be missing."""
     images, delta = _in_float64(node, expected)
-    here, there = (layers.winners(side[node.inputs[0]], **node.attributes) for side in (expected, actual))
+    here, there = (layers.winners(side[node.inputs[0]], **attributes(node)) for side in (expected, actual))
     squares = (here | there) * given[1][..., None, None] + (here ^ there) * (delta**2)[..., None, None]
     return layers.scattered(squares, images.shape, node.attributes["stride"])
 
@@ -31,14 +32,14 @@ def _after_mean_pool(node: Node, _expected: Values, _actual: Values, given: Arra
     """A mean of squares, divided once more."""
     size, stride, ignored, count = _pool(node)
     return np.asarray(
-        layers.mean_pool(given[0], **node.attributes) / layers.divisors(given[0], size, stride, ignored, count)
+        layers.mean_pool(given[0], **attributes(node)) / layers.divisors(given[0], size, stride, ignored, count)
     )
 
 
 def _after_mean_pool_gradient(node: Node, _expected: Values, _actual: Values, given: Arrays) -> np.ndarray:
     size, stride, ignored, count = _pool(node)
     shared = given[1] / layers.divisors(given[0], size, stride, ignored, count)
-    return layers.mean_pool_gradient(given[0], shared, **node.attributes)
+    return layers.mean_pool_gradient(given[0], shared, **attributes(node))
 
 
 def _pool(node: Node) -> tuple[Sequence[int], Sequence[int], bool, str]:

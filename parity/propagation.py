@@ -48,7 +48,7 @@ def _after_product(node: Node, expected: Values, _: Values, given: Arrays) -> np
 
 
 def _after_gate(node: Node, expected: Values, actual: Values, given: Arrays) -> np.ndarray:
-    gate, other = (_gate(side[node.inputs[0]], **node.attributes) for side in (expected, actual))
+    gate, other = (_gate(side[node.inputs[0]], **attributes(node)) for side in (expected, actual))
     return np.asarray(np.maximum(gate, other) ** 2 * given[1] + (gate - other) ** 2 * _squares(node, expected)[1])
 
 
@@ -62,13 +62,17 @@ def _after_sign(node: Node, expected: Values, actual: Values, _: Arrays) -> np.n
 
 
 def _after_root(node: Node, expected: Values, _: Values, given: Arrays) -> np.ndarray:
-    """By the derivative, difference / (n rmse); what is not larger than its error is as far off as that."""
+    """By the derivatives, difference / (n rmse) and 1 / (n rmse); what is not larger than its error is as far off.
+
+    The second tells where the prediction is nearly its target: what its errors add to the square has one sign.
+    """
     prediction, target = (expected[name].astype(np.float64) for name in node.inputs)
     squares, size = given[0] + given[1], prediction.size
     mean = float(((prediction - target) ** 2).mean())
     if not mean > squares.mean():
         return np.asarray(squares.mean())
-    return np.asarray(((prediction - target) ** 2 * squares).sum() / (size**2 * mean))
+    first = ((prediction - target) ** 2 * squares).sum() / (size**2 * mean)
+    return np.asarray(first + squares.mean() ** 2 / (4 * mean))
 
 
 def _after_decibels(node: Node, expected: Values, actual: Values, given: Arrays) -> np.ndarray:

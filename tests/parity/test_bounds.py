@@ -261,6 +261,7 @@ def test_gate_passes_errors_of_the_gradient_where_it_is_open() -> None:
     """Where either side is open the gradient's own error passes, where both are closed none does."""
     errors = GATE_ERRORS | {"delta": np.full(4, 0.25)}
     assert propagated("rectify_gradient", GATES, errors, at_zero=0.5) == [0.25, 0.25, 0, 0.125]
+    assert propagated("rectify_gradient", GATES, errors, at_zero=0.5, dtype="float32") == [0.25, 0.25, 0, 0.125]
 
 
 def test_gate_of_exact_inputs_allows_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What follows from gates that fall differently is told by its sign and size, and only from those that did."""
+"""What follows from gates and maxima that fall differently is told by its sign and size, and only from those that did."""
 
 import numpy as np
 import pytest
@@ -34,3 +34,16 @@ def test_only_doubtful_gates_are_undecided() -> None:
     errors = {"pre": np.full(PRE.shape, 1.5e-9)}
     assert undecided(GRAPH, LEGACY, errors)["grad/b"].tolist() == [3.0]
     assert undecided(GRAPH, LEGACY, {"pre": np.zeros(PRE.shape)}) == {}
+
+
+def test_maxima_of_windows_that_overlap_add_up() -> None:
+    """A pixel that two windows take for their maximum, and on the other side neither, moves by both gradients."""
+    told = {"size": [1, 2], "stride": [1, 1], "ties": "all"}
+    graph = Graph(
+        (Node("x", "given"), Node("delta", "given"), Node("grad/x", "max_pool_gradient", ("x", "delta"), told))
+    )
+    images, delta = np.array([[[[1.0, 1.0 - 1e-8, 1.0]]]]), np.array([[[[3.0, 3.0]]]])
+    legacy = {"x": images, "delta": delta, "grad/x": np.array([[[[3.0, 0.0, 3.0]]]])}
+    assert decisions(graph, legacy, legacy) == {}
+    moved = decisions(graph, legacy, legacy | {"x": np.array([[[[1.0 - 1e-8, 1.0, 1.0 - 1e-8]]]])})
+    assert moved["grad/x"].tolist() == [[[[3, 6, 3]]]]

@@ -183,7 +183,7 @@ def test_small_errors_become_what_the_derivatives_say(operation: str) -> None:
         reference.compute(node, {name: v + errors[name] * random.normal(size=v.shape) for name, v in values.items()})
         for _ in range(400)
     ]
-    found = propagated(operation, values, errors, **attributes(operation))
+    found = propagated(operation, values, errors, **attributes(operation), dtype="float32")
     seen = np.std(drawn, axis=0)
     assert (np.abs(seen - found) <= 0.2 * found).all()
 
@@ -199,7 +199,7 @@ def test_maximum_that_fell_elsewhere_allows_the_gradient_in_both_places() -> Non
     expected = {"x": np.array([[[[1.0, 1.0], [0.0, 0.0]]]]), "delta": np.array([[[[3.0]]]])}
     actual = expected | {"x": np.array([[[[1.0, 1.0 - 1e-9], [0.0, 0.0]]]])}
     errors = {"x": np.full((1, 1, 2, 2), 1e-8), "delta": np.array([[[[0.5]]]])}
-    told = {**POOL, "ties": "all"}
+    told = {**POOL, "ties": "all", "dtype": "float32"}
     found = propagated("max_pool_gradient", expected, errors, actual, **told)
     assert found.tolist() == [[[[0.5, math.sqrt(9.25)], [0, 0]]]]
     assert propagated("max_pool_gradient", expected, errors, **told).tolist() == [[[[0.5, 0.5], [0, 0]]]]

@@ -103,6 +103,17 @@ def test_correlation_of_what_hardly_differs_is_allowed_more() -> None:
     assert allowed[1] > 1e-4
 
 
+def test_score_without_a_dtype_of_its_own_has_the_traces() -> None:
+    """In a float32 trace a correlation is allowed what one that tells float32 is, not float64's second order."""
+    random = np.random.default_rng(2)
+    values = {name: random.normal(1, 1e-4, 2000).astype(F4) for name in "pt"}
+    told, untold = (Node("metrics/cc", "correlation", ("p", "t"), of) for of in (SINGLE, {}))
+    allowed = bounds.rounding(untold, values, np.dtype("f4"))
+    assert allowed == bounds.rounding(told, values, np.dtype("f8"))
+    orders = [random.permutation(2000) for _ in range(ORDERS)]
+    assert max(abs(pearson(*values.values(), order) - compute(told, values)) for order in orders) <= allowed
+
+
 @pytest.mark.parametrize("terms", [40, 4000, 40_000])
 def test_sum_of_equal_terms_in_float32_is_within_its_bound(terms: int) -> None:
     """Their roundings point one way, so that the square root of n would not hold."""
@@ -211,6 +222,15 @@ def test_root_no_larger_than_its_errors_is_as_far_off_as_they_are() -> None:
     values = {"p": np.array([2.0, 0.0]), "t": np.ones(2), "stage": np.array(1.0)}
     errors = {"p": np.ones(2), "t": np.zeros(2)}
     assert propagated(Node("stage", "root_mean_square_error", ("p", "t")), values, values, errors) == 1
+
+
+def test_root_errs_where_the_prediction_is_its_target_too() -> None:
+    """Of 4 and 0 the second errs by 3: the root of 16 / 2 becomes that of 25 / 2, by no first derivative."""
+    values = {"p": np.array([5.0, 1.0]), "t": np.ones(2), "stage": np.array(math.sqrt(8))}
+    errors = {"p": np.array([0.0, 3.0]), "t": np.zeros(2)}
+    allowed = propagated(Node("stage", "root_mean_square_error", ("p", "t")), values, values, errors)
+    assert allowed == pytest.approx(4.5 / (2 * math.sqrt(8)))
+    assert allowed > math.sqrt(12.5) - math.sqrt(8)
 
 
 @pytest.mark.parametrize("erring", ["p", "t"])
