@@ -1,7 +1,7 @@
 """Gates, signs and maxima that fall differently on two sides, and what follows from them.
 
-They may where their argument is within its own error of 0, or of another pixel, which is judged where it is computed. What follows is no
-rounding: it has a sign, and adds to what other decisions make of the same element.
+They may where their argument is within its own error of 0, or of another pixel, which is judged where it is computed.
+What follows is no rounding: it has a sign, and adds to what other decisions make of the same element.
 """
 
 from collections import ChainMap

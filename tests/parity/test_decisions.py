@@ -1,4 +1,4 @@
-"""What follows from gates and maxima that fall differently is told by its sign and size, and only from those that did."""
+"""What follows from gates and maxima that fall differently is told by sign and size, and only of those that did."""
 
 import numpy as np
 import pytest
