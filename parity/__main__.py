@@ -24,10 +24,11 @@ from parity.integrity import Programs
 from parity.judgement import PORT, Files, port_file, record_both, record_port
 from parity.ledger import read_ledger
 from parity.probe import write_probe
-from parity.report import conclusion, table, write_text
+from parity.report import conclusion, table
 from parity.report_folder import Sides, newest, write_comparison, write_page
 from parity.rooms import ROOMS
 from parity.trace import read_request, read_trace
+from parity.whole_file import write_text
 
 FAILED, NO_WITNESS = 1, 3
 LEDGER = ROOMS / "parity_tests" / "ledger.toml"

@@ -35,7 +35,7 @@ def decisions(graph: Graph, legacy: Values, port: Values) -> dict[str, np.ndarra
 def undecided(graph: Graph, legacy: Values, errors: Values) -> dict[str, np.ndarray]:
     """Likewise of all gates whose argument is within its own error of 0: a sound run may open or close any of them."""
     gates = {node.inputs[0] for node in graph if node.operation == "rectify_gradient"} & errors.keys()
-    doubtful = {name: (np.abs(legacy[name]) <= errors[name]) & (legacy[name] != 0) for name in gates}
+    doubtful = {name: np.abs(legacy[name]) <= errors[name] for name in gates}
     if not any(doubt.any() for doubt in doubtful.values()):
         return {}
     flipped = {name: np.where(doubt, -legacy[name], legacy[name]) for name, doubt in doubtful.items()}

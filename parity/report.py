@@ -1,7 +1,6 @@
 """Reports of a comparison: a console table, JSON and JUnit, in which each finding has the same id."""
 
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.text import Text
 from parity.compare import Comparison
 from parity.docket import Docket
 from parity.findings import Check, Finding, Verdict, worst
+from parity.whole_file import write_text
 
 STYLES: Mapping[Verdict, str] = {
     Verdict.PASS: "green",
@@ -135,17 +135,6 @@ def _docket_summary(docket: Docket, witness: str) -> dict[str, Any]:
             for dtype, found in shares.items()
         },
     }
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write beside, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def table(comparison: Comparison) -> RenderableType:

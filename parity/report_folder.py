@@ -20,9 +20,10 @@ from parity.findings import Verdict
 from parity.integrity import ROOMS
 from parity.ledger import read_ledger
 from parity.page import page
-from parity.report import write_docket, write_json, write_junit, write_text
+from parity.report import write_docket, write_json, write_junit
 from parity.sarif import sarif
 from parity.trace import Record
+from parity.whole_file import write_text
 
 EXHIBITS, DIAGNOSIS, PAGE = "exhibits.json", "diagnosis.json", "report.html"
 SHOWN = ("witness", "verdict", "tensors", "numbers", "unproven", "cases", "exhibits", "written")

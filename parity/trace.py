@@ -26,6 +26,7 @@ from parity.archive import SIZE_LIMIT_BYTES, read_arrays
 from parity.errors import TraceError
 from parity.graph import Graph
 from parity.json_text import parse
+from parity.whole_file import replacing
 
 REQUEST_FORMAT = "parity-request/1"
 TRACE_FORMAT = "parity-trace/1"
@@ -136,19 +137,14 @@ def read_trace(path: Path) -> Record:
 
 
 def _write(path: Path, manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write beside, then rename, so that the file appears whole or not at all."""
+    """The file appears whole or not at all."""
     text = json.dumps(manifest, sort_keys=True, allow_nan=False).encode()
     entries = {**arrays, "manifest": np.frombuffer(text, np.uint8)}
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with zipfile.ZipFile(beside, "w") as archive:
-            for name, array in entries.items():
-                info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-                with archive.open(info, "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asanyarray(array), version=(1, 0), allow_pickle=False)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+        for name, array in entries.items():
+            info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            with archive.open(info, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), version=(1, 0), allow_pickle=False)
 
 
 def _read(path: Path, expected_format: str) -> Record:

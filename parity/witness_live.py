@@ -14,6 +14,7 @@ from pathlib import Path
 from parity.errors import TraceError, WitnessError
 from parity.json_text import parse
 from parity.trace import read_trace
+from parity.whole_file import replacing
 from parity.witness_process import Say, silent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,10 +101,8 @@ class LiveWitness(ABC):
             for (request, _), (_, trace) in zip(pairs, names, strict=True):  # the copy was the witness's to change
                 self._check(request, exchange / trace)
             for (_, destination), (_, trace) in zip(pairs, names, strict=True):
-                destination.parent.mkdir(parents=True, exist_ok=True)
-                beside = destination.with_name(f".{destination.name}.{os.getpid()}")
-                shutil.copyfile(exchange / trace, beside)
-                beside.replace(destination)
+                with replacing(destination) as beside:
+                    shutil.copyfile(exchange / trace, beside)
 
     def ask(self, module: str, request: Path, answer: Path, *, timeout_s: float = START_S) -> None:
         """Run another module of the room on a request; what it writes is copied to `answer` as it is.

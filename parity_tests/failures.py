@@ -15,8 +15,8 @@ from parity.errors import ParityError, WitnessError
 from parity.findings import Verdict
 from parity.graph import Graph
 from parity.reduction import Reduced, Request, reduce
-from parity.report import write_text
 from parity.trace import read_request, read_trace
+from parity.whole_file import write_text
 from parity_tests.probes import Case
 from parity_tests.proceedings import Proceedings, run_port
 from parity_tests.shrinking import SHRINKS

@@ -19,7 +19,7 @@ from port.bands import VARIANTS
 from port.cluster import Place
 from port.digests import code_digest, scene_digest
 from port.errors import Sar2NdviError, SettingError
-from port.files import made_folder
+from port.files import folder_name, made_folder
 from port.network import make_network
 from port.observer import Observer, Silent
 from port.pace import Pace
@@ -143,7 +143,7 @@ def _check(study: Study, jobs: int) -> None:
 
 def _name(data: str, study: Study) -> str:
     """What the table calls a scene."""
-    return f"{SYNTHETIC} {study.size_px[0]}x{study.size_px[1]}" if data == SYNTHETIC else Path(data).resolve().name
+    return f"{SYNTHETIC} {study.size_px[0]}x{study.size_px[1]}" if data == SYNTHETIC else folder_name(Path(data))
 
 
 def _planned(study: Study, scratch: Path, observer: Observer) -> list[Job]:

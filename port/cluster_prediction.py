@@ -18,7 +18,7 @@ from port.cluster import Cluster, Place, connected
 from port.cluster_units import ScaleCheck, SharedScene, Unit, unit_regions
 from port.engines import DEFAULT, EngineName
 from port.errors import ClusterError, Sar2NdviError, SettingError
-from port.files import made_folder
+from port.files import folder_name, made_folder
 from port.observer import Observer, Silent
 from port.pace import Pace
 from port.prediction import TILE_PX
@@ -81,7 +81,7 @@ def predict_many(order: Order, out: Path, *, place: Place | None = None, observe
 
 def _planned(order: Order, out: Path) -> list[Sheet]:
     """A sheet for each scene, each opened here."""
-    names = [folder.resolve().name for folder in order.data]
+    names = [folder_name(folder) for folder in order.data]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or not names:
         raise SettingError(

@@ -18,8 +18,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Both the content and the new name are on the disk when the context ends, and until then what `path` held before.
 
     Raises:
-        OutputError: the folder is missing or cannot be written to, or the disk is full.
+        OutputError: the folder is missing or cannot be written to, the disk is full, or a folder, pipe or device is
+            there, which a file would take the place of.
     """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is a folder, pipe or device, expected the name of a file to write; give another")
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield beside
@@ -53,6 +56,11 @@ def flush(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def folder_name(path: Path) -> str:
+    """The name of the folder that a path leads to; of the path itself where its links lead nowhere."""
+    return Path(os.path.realpath(path)).name
 
 
 def cause(problem: OSError) -> str:

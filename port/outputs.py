@@ -24,11 +24,13 @@ def check_place(path: Path) -> None:
     """See that a file may be written at a path, in the place of another if there is one.
 
     Raises:
-        OutputError: the path is a folder's, or its own folder is none or may not be written to.
+        OutputError: the path is a folder's, pipe's or device's, or its own folder is none or may not be written to.
     """
     folder, remedy = path.parent, "give a path in an existing folder you may write to"
     if os.path.isdir(path):
         raise OutputError(f"{path} is a folder, expected the name of a file to write; give one in it")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OutputError(f"{path} is a pipe or device, expected the name of a file to write; give another")
     if not is_text(path):
         raise OutputError(f"cannot write {str(path)!a}: the name is no UTF-8; give another")
     if not os.path.isdir(folder):

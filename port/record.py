@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from parity.errors import TraceError
+from parity.errors import ParityError
 from parity.trace import Record, code_sha256, read_request, read_trace, software_versions, write_trace
 from port.data_path_recording import DataPathRecording
 from port.engines import EngineName, check_engine
@@ -47,7 +47,7 @@ def record_all(
     for index, trace_path in enumerate(files[1::2]):
         try:
             record(files[2 * index], trace_path, teachers[index] if teachers else None, switches, engine=engine)
-        except TraceError as error:
+        except ParityError as error:
             raise WeightsError(str(error)) from error
         yield trace_path
 

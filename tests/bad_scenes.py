@@ -4,6 +4,7 @@
 that holds the scene as `scene`, weights as `model.npz` and a prediction as `estimate.tif`.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -163,6 +164,13 @@ CASES: Mapping[str, tuple[Case, ...]] = {
             TRAIN,
             "scene/002_VV.tif cannot be read as a GeoTIFF: it is a link that leads in a circle; replace it with "
             "the file",
+        ),
+        Case(
+            "a scene that is a link to itself",
+            lambda folder: os.symlink("circle", folder / "circle"),
+            TRAIN.replace("scene", "circle"),
+            "circle cannot be listed (Too many levels of symbolic links); make it readable, or give another folder "
+            "that holds the scene's GeoTIFFs",
         ),
         Case(
             "a file that may not be read",
@@ -889,6 +897,12 @@ CASES: Mapping[str, tuple[Case, ...]] = {
             nothing,
             f"{AUDIT} --json scene",
             "scene is a folder, expected the name of a file to write; give one in it",
+        ),
+        Case(
+            "numbers in a file's place that is a pipe",
+            lambda folder: os.mkfifo(folder / "numbers"),
+            f"{AUDIT} --json numbers",
+            "numbers is a pipe or device, expected the name of a file to write; give another",
         ),
         Case(
             "numbers in a folder that does not exist",

@@ -8,7 +8,7 @@ import pytest
 
 from port import files
 from port.errors import OutputError
-from port.files import replacing, write_text
+from port.files import folder_name, replacing, write_text
 
 WRITES = re.compile(r"\.write_text\(|\.write_bytes\(|\.savefig\(|np\.save|\.open\(\"w|rasterio\.open\([^)]*\"w")
 WHOLE = {"files", "checkpoints", "training_state", "onnx_export", "figures", "ablation_figure", "ablation_store"}
@@ -77,3 +77,25 @@ def test_every_writer_of_the_product_is_known() -> None:
     assert writing - OTHERWISE.keys() == {name for name in WHOLE if WRITES.search(found[name])}
     assert all(re.search(r"\breplacing\(|\bwrite_text\(", found[name]) for name in WHOLE)
     assert writing >= OTHERWISE.keys()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_what_is_no_file_stays(link: bool, tmp_path: Path) -> None:
+    """A name given by mistake, such as /dev/null: renaming a file onto it would take it from the whole system."""
+    path = tmp_path / "there"
+    os.mkfifo(path)
+    if link:
+        path = tmp_path / "link"
+        path.symlink_to("there")
+    before = path.lstat()
+    with pytest.raises(OutputError, match=r"is a folder, pipe or device, expected the name of a file to write"):
+        write_text(path, "numbers")
+    assert path.lstat() == before
+
+
+def test_folder_is_named_by_where_links_lead(tmp_path: Path) -> None:
+    """A link has the name of its folder; one that leads in a circle its own, and no error."""
+    (tmp_path / "T31UFS").mkdir()
+    (tmp_path / "link").symlink_to("T31UFS")
+    (tmp_path / "circle").symlink_to("circle")
+    assert [folder_name(tmp_path / name) for name in ("T31UFS", "link", "circle")] == ["T31UFS", "T31UFS", "circle"]

@@ -12,6 +12,7 @@ GRAPH = Graph(
         Node("delta", "given"),
         Node("grad/pre", "rectify_gradient", ("pre", "delta"), {"at_zero": 0.5}),
         Node("grad/b", "bias_gradient", ("grad/pre",)),
+        Node("step/0001/velocity/b", "trajectory", ("grad/b",), {"of": "velocity/b", "step": 1}),
     )
 )
 PRE = np.array([[[[1e-9, 2e-9, 1.0, 0.0]]]])
@@ -36,6 +37,38 @@ def test_only_doubtful_gates_are_undecided() -> None:
     assert undecided(GRAPH, LEGACY, {"pre": np.zeros(PRE.shape)}) == {}
 
 
+def test_gate_as_far_off_as_its_error_is_undecided() -> None:
+    """Open or closed: -1e-9 that may be 1e-9 lets its gradient through."""
+    closed = LEGACY | {"pre": -PRE, "grad/pre": np.array([[[[0.0, 0.0, 0.0, 3.0]]]])}
+    for side in (LEGACY, closed):
+        assert undecided(GRAPH, side, {"pre": np.full(PRE.shape, 1e-9)})["grad/pre"].tolist() == [[[[3, 0, 0, 0]]]]
+
+
+def test_only_what_decides_is_taken_from_the_other_side() -> None:
+    """Another gradient at the same gate, and other images at a gradient of filters, are no decision."""
+    graph = Graph((*GRAPH.nodes, Node("x", "given"), Node("grad/W", "dense_gradient_weights", ("x", "delta"))))
+    dense = {"x": np.ones((1, 2)), "delta": np.ones((1, 1)), "grad/W": np.ones((2, 1))}
+    assert decisions(graph, LEGACY | dense, LEGACY | dense | {"delta": 2 * DELTA, "x": np.zeros((1, 2))}) == {}
+
+
+@pytest.mark.parametrize("differs", ["p", "t"])
+def test_sign_is_decided_by_prediction_and_target(differs: str) -> None:
+    """Whichever of them lies on the other side of 0.5 there: of two elements one sign changes by 2 / 2."""
+    graph = Graph((Node("p", "given"), Node("t", "given"), Node("grad/p", "mean_absolute_error_gradient", ("p", "t"))))
+    legacy = {"p": np.array([1.0, 1.0]), "t": np.array([0.5, 0.5]), "grad/p": np.array([0.5, 0.5])}
+    other = {"p": np.array([0.25, 1.0]), "t": np.array([1.5, 0.5])}[differs]
+    assert decisions(graph, legacy, legacy | {differs: other})["grad/p"].tolist() == [1, 0]
+
+
+def test_decision_about_no_number_allows_nothing() -> None:
+    """Where what is gated is infinite, on one side or both, no number could be allowed."""
+    endless = LEGACY | {"delta": np.array([[[[np.inf, 4.0, np.inf, 6.0]]]])}
+    other = PRE * [-1.0, -1.0, 1.0, 1.0]
+    with np.errstate(invalid="ignore"):
+        moved = decisions(GRAPH, endless, endless | {"pre": other})
+    assert moved["grad/pre"].tolist() == [[[[0, 4, 0, 0]]]]
+
+
 def test_maxima_of_windows_that_overlap_add_up() -> None:
     """A pixel that two windows take for their maximum, and on the other side neither, moves by both gradients."""
     told = {"size": [1, 2], "stride": [1, 1], "ties": "all"}
@@ -44,6 +77,6 @@ def test_maxima_of_windows_that_overlap_add_up() -> None:
     )
     images, delta = np.array([[[[1.0, 1.0 - 1e-8, 1.0]]]]), np.array([[[[3.0, 3.0]]]])
     legacy = {"x": images, "delta": delta, "grad/x": np.array([[[[3.0, 0.0, 3.0]]]])}
-    assert decisions(graph, legacy, legacy) == {}
+    assert decisions(graph, legacy, legacy | {"delta": 2 * delta}) == {}
     moved = decisions(graph, legacy, legacy | {"x": np.array([[[[1.0 - 1e-8, 1.0, 1.0 - 1e-8]]]])})
     assert moved["grad/x"].tolist() == [[[[3, 6, 3]]]]
