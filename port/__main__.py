@@ -403,6 +403,7 @@ def convert(
     recipe_name: RecipeOption = None,
 ) -> None:
     """Turn the original's weight file into a checkpoint of ours, or the other way; filters are flipped."""
+    check_place(target)
     found = weights.convert(source, target, variant=variant, recipe_name=recipe_name)
     _last_line(f"{target}: weights of variant {found}, from {source}")
 
@@ -420,6 +421,7 @@ def export(
     switches: Mapping[str, Any],
 ) -> None:
     """Write a trained network as ONNX, for programs without PyTorch; checked against the port by ONNX Runtime."""
+    check_place(onnx_file)
     given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
     found = onnx_export.export(onnx_file, given)
     _last_line(

@@ -911,6 +911,18 @@ CASES: Mapping[str, tuple[Case, ...]] = {
             "cannot write no/audit.json: no does not exist; give a path in an existing folder you may write to",
         ),
         Case(
+            "a network for a folder that does not exist",
+            nothing,
+            "export --checkpoint model.npz --variant SOPTIIp --onnx no/model.onnx",
+            "cannot write no/model.onnx: no does not exist; give a path in an existing folder you may write to",
+        ),
+        Case(
+            "converted weights in a folder's place",
+            made_folder("model.safetensors"),
+            "convert model.npz model.safetensors --variant SOPTIIp",
+            "model.safetensors is a folder, expected the name of a file to write; give one in it",
+        ),
+        Case(
             "weights of a variant with other channels",
             nothing,
             PREDICT.replace("SOPTIIp", "SAR"),
