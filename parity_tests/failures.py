@@ -27,9 +27,13 @@ RECORDED = "recorded"
 
 
 def failing(proceedings: Proceedings) -> list[Case]:
-    """The cases that failed, in order; none where it never came to a verdict."""
+    """The cases that failed, those in float64 first: they show what is meant, where float32 shows rounding too.
+
+    None where it never came to a verdict.
+    """
     judged: dict[Case, Comparison] = proceedings.__dict__.get("comparisons", {})
-    return [case for case, comparison in judged.items() if comparison.verdict is Verdict.FAIL]
+    failed = [case for case, comparison in judged.items() if comparison.verdict is Verdict.FAIL]
+    return sorted(failed, key=lambda case: case.dtype != "float64")
 
 
 def investigate(proceedings: Proceedings, folder: Path, seconds: float = SECONDS) -> list[str]:
