@@ -11,19 +11,23 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 from rasterio.errors import NotGeoreferencedWarning
 
 install_import_hook("port", "beartype.beartype")  # a wrong shape or dtype in a signature fails here
 
+from port import figures  # noqa: E402
 from port.__main__ import main  # noqa: E402
+from port.cluster import Place  # noqa: E402
 from port.initialisation import initialise  # noqa: E402
 from port.lasagne_weights import write_npz  # noqa: E402
 from port.network import make_network  # noqa: E402
 from port.recipes import recipe  # noqa: E402
 from port.scenes import Scene  # noqa: E402
 from port.synthetic import write_synthetic_scene  # noqa: E402
+from tests.dask_processes import START_S, DaskProcesses, dask_processes  # noqa: E402
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same examples each time, on any machine
 settings.load_profile("repeatable")
@@ -48,6 +52,32 @@ def same_threads() -> Iterator[None]:
 def synthetic_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A synthetic scene of 120 x 104 px, seed 7; not to be changed."""
     return write_synthetic_scene(tmp_path_factory.mktemp("scenes") / "synthetic", size_px=SYNTHETIC_SHAPE, seed=7)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic scene of 72 x 64 px, seed 3; not to be changed."""
+    return write_synthetic_scene(tmp_path_factory.mktemp("scenes") / "tiny", size_px=(72, 64), seed=3)
+
+
+@pytest.fixture
+def quick_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole runs on one thread, with small figures: those are not compared, and take most of the time."""
+    monkeypatch.setattr(figures, "_DPI", 50)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """A scheduler and two workers; a test that kills one starts another."""
+    with dask_processes(tmp_path_factory.mktemp("dask"), 2) as processes:
+        yield processes
+
+
+@pytest.fixture
+def place(dask: DaskProcesses) -> Place:
+    """Where they are."""
+    return Place(address=dask.address, wait_s=START_S)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,13 @@
 """Over a cluster an ablation's runs give the numbers that they give in processes of this computer."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dask_processes import START_S, DaskProcesses, dask_processes
+from dask_processes import START_S, DaskProcesses
 
 from port.ablation import Study, ablate
 from port.ablation_cluster import ClusterRun
@@ -20,19 +20,6 @@ from port.settings import Settings
 from port.synthetic import write_synthetic_scene
 
 QUICK = recipe(epochs=1, patch_side_px=21, batch_size=3)
-
-
-@pytest.fixture(scope="module")
-def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
-    """A scheduler and two workers."""
-    with dask_processes(tmp_path_factory.mktemp("dask"), 2) as processes:
-        yield processes
-
-
-@pytest.fixture
-def place(dask: DaskProcesses) -> Place:
-    """Where they are."""
-    return Place(address=dask.address, wait_s=START_S)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,19 +48,6 @@ class Listener:
     def remark(self, text: str) -> None:
         """Keep a remark."""
         self.remarks.append(text)
-
-
-@pytest.fixture(scope="module")
-def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
-    """A scheduler and two workers; a test that kills one starts another."""
-    with dask_processes(tmp_path_factory.mktemp("dask"), 2) as processes:
-        yield processes
-
-
-@pytest.fixture
-def place(dask: DaskProcesses) -> Place:
-    """Where they are."""
-    return Place(address=dask.address, wait_s=START_S)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from port.errors import SettingError
 from port.recipes import Recipe, recipe
 from port.run_folders import unfinished
 from port.settings import Settings
-from port.synthetic import write_synthetic_scene
 from port.training_state import epochs_in
 
 KILLS = 40
@@ -44,9 +43,9 @@ def context() -> Iterator[ForkServerContext]:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scene of 72 x 64 px."""
-    return write_synthetic_scene(tmp_path_factory.mktemp("scenes") / "tiny", size_px=(72, 64), seed=3)
+def scene(tiny_folder: Path) -> Path:
+    """The scene of all runs."""
+    return tiny_folder
 
 
 def asked(scene: Path, out: Path, chosen: Recipe = TINY) -> Settings:

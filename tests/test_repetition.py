@@ -15,7 +15,7 @@ import torch
 from killed_runs import forking, started
 from safetensors.torch import load_file, save_file
 
-from port import figures, run_record
+from port import run_record
 from port.errors import OutputError, SceneError, SettingError
 from port.recipes import recipe
 from port.repetition import FILES, repeat
@@ -26,19 +26,13 @@ from port.synthetic import write_synthetic_scene
 TINY = recipe("tuned", epochs=2, patch_side_px=21, stride_px=4, batch_size=4)
 SAME = "the same bit for bit: losses of 2 epochs, 94114 numbers of the checkpoint, 1856 pixels, all metrics"
 Port = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def plain_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are not compared here, and take most of the time."""
-    monkeypatch.setattr(figures, "_DPI", 50)
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("quick_runs")
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scene of 72 x 64 px."""
-    return write_synthetic_scene(tmp_path_factory.mktemp("scenes") / "tiny", size_px=(72, 64), seed=3)
+def scene(tiny_folder: Path) -> Path:
+    """The scene of all runs."""
+    return tiny_folder
 
 
 @pytest.fixture(scope="module")

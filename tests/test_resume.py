@@ -17,7 +17,7 @@ import pytest
 import torch
 from killed_runs import command, forking
 
-from port import figures, run_record
+from port import run_record
 from port.errors import DivergenceError, OutputError, SceneError, SettingError, WeightsError
 from port.interrupts import Stopped
 from port.recipes import Recipe, recipe
@@ -31,6 +31,7 @@ EPOCHS = 4
 SAME = ("checkpoint.safetensors", "checkpoint.json", "loss.csv", "metrics.json", "prediction.tif", "config.json")
 TINY = recipe("tuned", epochs=EPOCHS, patch_side_px=21, stride_px=4, batch_size=4)
 Act = Callable[[], None]
+pytestmark = pytest.mark.usefixtures("quick_runs")
 
 
 class At:
@@ -55,17 +56,10 @@ def stop() -> None:
     raise Stopped(signal.SIGINT)
 
 
-@pytest.fixture(autouse=True)
-def plain_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are not compared here, and take most of the time."""
-    monkeypatch.setattr(figures, "_DPI", 50)
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scene of 72 x 64 px."""
-    return write_synthetic_scene(tmp_path_factory.mktemp("scenes") / "tiny", size_px=(72, 64), seed=3)
+def scene(tiny_folder: Path) -> Path:
+    """The scene of all runs."""
+    return tiny_folder
 
 
 def asked(scene: Path, out: Path, chosen: Recipe = TINY, engine: str = "channels-last") -> Settings:
