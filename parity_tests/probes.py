@@ -1,6 +1,6 @@
 """Probe sets: weights and inputs built so that a wrong port cannot pass, written as requests.
 
-Three sets of weights (the original start, trained scale, trained), each with a size of its own, one not square. The
+Three sets of weights (the original start, trained scale, trained), each with a size of its own, two not square. The
 nine channels of the first batch separate hypotheses: a tag per channel, a ramp, a single bright pixel, an area of exact
 zeros with ties in the target, noise. All numbers come from exact arithmetic on uniform ones, so a request is the same
 bytes on any machine; only the trained weights depend on the machine that trains them.
@@ -30,7 +30,7 @@ CHANNELS: Mapping[str, tuple[int, ...]] = {
     "SOPTIIp": (0, 1, 2, 3, 4, 5, 6, 7, 8),
 }
 """The published table, written out again: the original is told these, the port must know them by itself."""
-SIDES_PX: Mapping[str, tuple[int, int]] = {"initial": (27, 27), "scaled": (25, 25), "trained": (23, 21)}
+SIDES_PX: Mapping[str, tuple[int, int]] = {"initial": (25, 23), "scaled": (25, 25), "trained": (23, 21)}
 SMALL_PX = (19, 18)
 BATCH, SMALL_BATCH = 3, 2
 BATCHES = 2  # and an incomplete last one

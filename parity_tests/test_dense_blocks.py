@@ -36,6 +36,8 @@ BATCHES, VALIDATE = 10, 5
 """Of an epoch; one batch in five validates, as the original's shares have it."""
 SIDES = (2, 4)
 """Of a block, in patches; a batch is of as many patches as a complete block."""
+SMALLEST = pytest.mark.parametrize("dense", SIDES[:1], indirect=True, ids=[f"{SIDES[0]}x{SIDES[0]}"])
+"""For what one size of blocks shows."""
 
 
 class DenseCase:
@@ -121,6 +123,7 @@ def test_dense_training_is_the_originals(dense: DenseCase) -> None:
     require(found, Check.TRAJECTORY, where=of("loss/", "trained/"), stages=9)
 
 
+@SMALLEST
 def test_dense_training_is_no_training_by_patches(dense: DenseCase) -> None:
     """The dense port sums otherwise: were its numbers those of the patch form to the last bit, nothing was tried."""
     patches = dense.port("patches")
@@ -140,7 +143,7 @@ MISTAKES: dict[str, Plant] = {
 }
 
 
-@pytest.mark.parametrize("dense", SIDES[:1], indirect=True, ids=[f"{SIDES[0]}x{SIDES[0]}"])
+@SMALLEST
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_wrong_weights_are_caught(dense: DenseCase, mistake: str) -> None:
     """Each mistake that a dense pass invites fails, and the first step's loss is blamed."""
