@@ -12,10 +12,11 @@ import pytest
 from judged_pair import BACKWARD, CURVE, FORWARD, GIVEN, NODES, PARAMETERS, STEPS, TRAINING, given_entries
 
 from parity import bounds
+from parity.errors import ParityError
 from parity.findings import Check, Finding, Verdict
 from parity.graph import Node
 from parity.trace import Record
-from parity.trajectories import judge_trajectory, true_trajectory
+from parity.trajectories import group, judge_trajectory, true_trajectory
 
 Values = dict[str, np.ndarray]
 STAGES = [node.stage for node in (*STEPS, *CURVE)]
@@ -238,11 +239,9 @@ def test_constant_losses_after_steps_are_not_vacuous_alone() -> None:
 
 def test_trace_without_training_has_nothing_to_judge() -> None:
     """A graph without trajectory stages gives no truth and no finding."""
-    nodes: list[Node] = [*GIVEN, *FORWARD, *BACKWARD]
-    sides = []
-    for _ in range(2):
-        side = record({}, "float32")
-        sides.append(Record(side.path, side.manifest | {"graph": [node.as_json() for node in nodes]}, side.arrays, ""))
+    nodes: list[Node] = [*GIVEN, *FORWARD, *BACKWARD, Node("metrics/valid", "valid")]
+    manifest = {"dtype": "float32", "graph": [node.as_json() for node in nodes]}
+    sides = [Record(Path("t.npz"), manifest, record({}, "float32").arrays, "") for _ in range(2)]
     assert true_trajectory(sides[0]) == {}
     assert [*judge_trajectory(*sides, truth={}, errors={})] == []
 
@@ -280,6 +279,90 @@ def test_float64_port_is_unproven_where_sound_runs_jump(
     )
     found = judge(TRUTH, farther(part, [stage]), dtype="float64")
     assert found.about(stage, Check.TRAJECTORY).verdict is verdict
+
+
+@pytest.mark.parametrize(("jump", "verdict"), [(0.9997e-9, Verdict.FAIL), (1.0003e-9, Verdict.VACUOUS)])
+def test_a_jump_is_a_thousand_times_the_bound(jump: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 1e-12 of the maximum; less is rounding that grew, and excuses nothing."""
+    runs = {name: np.asarray(value) for name, value in farther(jump).items()}
+    monkeypatch.setattr("parity.trajectories.true_trajectory", lambda *_, **__: runs)
+    found = judge(TRUTH, farther(1.5 * jump, ["step/0004/weight/conv1/W"]), dtype="float64")
+    assert found.about("step/0004/weight/conv1/W", Check.TRAJECTORY).verdict is verdict
+
+
+def test_own_runs_err_by_a_sixth_of_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of them, each with a draw of its own for every gradient, of a sixth of its bound in standard deviation."""
+    drawn: list[Values] = []
+
+    def noted(_: Record, *, disturbance: Values) -> Values:
+        drawn.append(disturbance)
+        return TRUTH
+
+    monkeypatch.setattr("parity.trajectories.true_trajectory", noted)
+    wide = {name: np.full((5000,), 6.0) for name in NO_ERRORS}
+    monkeypatch.setattr("parity.trajectories.one_rounding", lambda *_: np.zeros(1))
+    judge(TRUTH, farther(APART), errors=wide)
+    assert [sorted(draw) for draw in drawn] == [sorted(f"grad/{name}" for name in PARAMETERS)] * 3
+    parts = [part for draw in drawn for part in draw.values()]
+    assert all(abs(part.std() - 1) < 0.05 and abs(part.mean()) < 0.06 for part in parts)
+    assert len({part[0] for part in parts}) == len(parts)
+
+
+def told_truth(monkeypatch: pytest.MonkeyPatch, values: Mapping[str, np.ndarray]) -> None:
+    """Let these be the truth of some stages, and every sound run the truth."""
+    for stage, value in values.items():
+        monkeypatch.setitem(TRUTH, stage, value)
+    monkeypatch.setattr("parity.trajectories.true_trajectory", lambda *_, **__: TRUTH)
+
+
+LOSSES = {stage: np.ones(TRUTH[stage].shape) for stage in STAGES if stage.endswith(("/loss", "loss/curve"))}
+
+
+@pytest.mark.parametrize(("part", "share"), [(0.0, 0.0), (0.25, np.inf)])
+def test_nothing_is_allowed_where_nothing_may_differ(
+    part: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Losses without an error, which the legacy has exactly: the same numbers pass, others are infinitely far off."""
+    told_truth(monkeypatch, LOSSES)
+    port = TRUTH | {stage: value + part for stage, value in LOSSES.items()}
+    found = judge(TRUTH, port).about("loss/curve", Check.TRUTH)
+    assert found.share == share
+    assert found.verdict is (Verdict.FAIL if part else Verdict.PASS)
+    assert ("disturbed" in found.message) is bool(part)
+
+
+def test_float32_bound_exactly_as_large_as_the_truth_is_vacuous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses of 1 that the legacy has as 1.5: twice its distance is their length."""
+    told_truth(monkeypatch, LOSSES)
+    found = judge(TRUTH | {stage: value + 0.5 for stage, value in LOSSES.items()}, TRUTH)
+    assert found.about("loss/curve", Check.TRUTH).verdict is Verdict.VACUOUS
+
+
+def test_float32_distance_that_gates_explain_to_the_last_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate of 1/4 and a momentum of 1/2 hold a gradient once, so that a velocity may be off by all of it."""
+    group = "step/0004/velocity"
+    told_truth(monkeypatch, {stage: np.zeros(TRUTH[stage].shape) for stage in members(group)})
+    monkeypatch.setattr("parity.trajectories.undecided", lambda *_: {"grad/conv2/b": np.ones(1)})
+    port = TRUTH | {f"{group}/conv2/b": np.ones(1)}
+    sides = [record(values, "float32") for values in (TRUTH, port)]
+    for side in sides:
+        side.manifest["training"] = TRAINING | {"learning_rate": 0.25, "momentum": 0.5}
+    found = Judged([*judge_trajectory(*sides, truth=TRUTH, errors=NO_ERRORS)]).about(group, Check.TRUTH)
+    assert found.verdict is Verdict.VACUOUS
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_stage_of_another_shape_than_training_gives_is_refused(dtype: str) -> None:
+    """The legacy's own trace contradicts its graph: no distance could be told."""
+    with pytest.raises(ParityError, match=r"loss/curve: recorded with shape \(3,\), its graph gives \(4,\)"):
+        judge(TRUTH | {"loss/curve": np.ones(3)}, TRUTH, dtype=dtype)
+
+
+def test_means_of_losses_are_judged_each_alone() -> None:
+    """Of epochs and of validation; the losses of the batches, of single steps and of the curve, stand together."""
+    told = {"loss/curve": "loss", "step/0004/loss": "loss", "loss/epochs": "epochs", "loss/validation": "validation"}
+    groups = [group(Node(stage, "trajectory", (), {"of": of})) for stage, of in told.items()]
+    assert groups == ["loss/curve", "loss/curve", "loss/epochs", "loss/validation"]
 
 
 @pytest.mark.parametrize(
