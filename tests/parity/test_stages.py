@@ -7,8 +7,10 @@ import pytest
 
 from parity.findings import Finding, Verdict
 from parity.graph import Graph, Node
+from parity.reference import evaluate
 from parity.stages import consequences, judge_stages
 from parity.trace import Record
+from parity.trajectories import true_trajectory
 
 Values = dict[str, np.ndarray]
 INDEX = np.array([(row, col) for row in range(0, 40, 2) for col in range(0, 40, 2)])
@@ -18,19 +20,31 @@ BLOCKS = (
     Node("split/training", "blocks", ("patches/index",), {"side": 5}),
     Node("split/validation", "blocks", ("patches/index",), {"side": 5}),
 )
+TRAINING_STEP = {"steps": 1, "batch_size": 1, "batches": 1, "learning_rate": 0.1, "momentum": 0.0}
 SPLIT = {"patches/index": INDEX, "split/training": TRAINING, "split/validation": VALIDATION}
 
 
 def record(nodes: tuple[Node, ...], arrays: Values, dtype: str = "float64") -> Record:
     """A trace of these stages."""
-    manifest = {"dtype": dtype, "graph": [node.as_json() for node in nodes]}
+    manifest = {"dtype": dtype, "training": TRAINING_STEP, "graph": [node.as_json() for node in nodes]}
     return Record(Path("t.npz"), manifest, arrays, "")
 
 
-def judged(nodes: tuple[Node, ...], legacy: Values, port: Values | None = None) -> dict[str, Finding]:
-    """The findings about two sides, by id."""
-    sides = [record(nodes, values) for values in (legacy, legacy if port is None else port)]
-    return {found.id: found for found in judge_stages(*sides, request=None, truth={})}
+def judged(
+    nodes: tuple[Node, ...],
+    legacy: Values,
+    port: Values | None = None,
+    *,
+    dtype: str = "float64",
+    requested: Values | None = None,
+) -> dict[str, Finding]:
+    """The findings about two sides, by id, which none shares with another."""
+    sides = [record(nodes, values, dtype) for values in (legacy, legacy if port is None else port)]
+    request = None if requested is None else record((), requested, dtype)
+    found = [*judge_stages(*sides, request=request, truth=true_trajectory(sides[0]))]
+    by_id = {each.id: each for each in found}
+    assert len(by_id) == len(found)
+    return by_id
 
 
 def failed(findings: dict[str, Finding]) -> list[str]:
@@ -100,6 +114,18 @@ def test_drawn_weights_are_exact(spoilt: float) -> None:
     ]
 
 
+def test_drawn_number_beyond_its_limit_fails() -> None:
+    """Any numbers between the limits are sound, one outside is not; another draw is another start."""
+    node = Node("weight/conv1/W", "uniform", (), {"limit": 1.0, "shape": [100]})
+    drawn = np.random.default_rng(5).uniform(-1, 1, 100)
+    beyond = np.concatenate([drawn[:99], [1.5]])
+    assert failed(judged((node,), {node.stage: drawn})) == []
+    assert failed(judged((node,), {node.stage: drawn}, {node.stage: beyond})) == [
+        "weight/conv1/W:own input",
+        "weight/conv1/W:free-running",
+    ]
+
+
 IMAGE = Node("geotiff/pixels", "to_image", ("output",), {"dtype": "float32", "within": [1, 3, 0, 2], "shape": [3, 3]})
 OUTPUT = Node("output", "given")
 
@@ -124,6 +150,14 @@ def test_image_with_something_else_fails(around: float, inside: float) -> None:
     """Zeros around, a pixel that differs, and NaN where a prediction belongs."""
     both = ["geotiff/pixels:own input", "geotiff/pixels:free-running"]
     assert failed(judged((OUTPUT, IMAGE), image(), image(around, inside))) == both
+
+
+def test_image_of_zeros_is_vacuous() -> None:
+    """What stands around a prediction does not make more of one that is 0 everywhere."""
+    pixels = np.full((3, 3), np.nan, "f4")
+    pixels[1:, :2] = 0
+    found = judged((OUTPUT, IMAGE), {"output": np.zeros((1, 1, 2, 2)), "geotiff/pixels": pixels})
+    assert {each.verdict for each in found.values()} == {Verdict.VACUOUS}
 
 
 TRAINED = Graph(
@@ -188,3 +222,191 @@ def test_signs_that_cancel_leave_their_rounding(held: float, bad: list[str]) -> 
     delta = np.array([1 / 3 / 25, -1 / 3 / 25] * 12).reshape(1, 1, 4, 6)
     legacy = {"delta": delta, "grad/b": np.array([2.8e-17])}
     assert failed(judged(CANCELLING, legacy, {"delta": delta, "grad/b": np.array([held])})) == bad
+
+
+def test_wrong_number_stands_on_its_side_of_the_message() -> None:
+    """The legacy's own beside what float64 numpy has in the port's place, and the port's own likewise."""
+    nodes = (Node("x", "given"), Node("half", "divide", ("x",), {"divisor": 2.0}))
+    values = {"x": np.array([1.0, 3]), "half": np.array([0.5, 1.75])}
+    found = judged(nodes, values)
+    assert found["half:reference"].message.endswith("at (1,), legacy 1.75, port 1.5")
+    assert found["half:own input"].message.endswith("at (1,), legacy 1.5, port 1.75")
+
+
+@pytest.mark.parametrize(
+    ("node", "before", "value"),
+    [
+        (Node("out", "rectify", ("x",)), np.array([-1.0, -2]), np.zeros(2)),
+        (Node("out", "bias_gradient", ("x",)), np.array([[[[0.25, 0.25]], [[0.125, 0.375]]]]), np.full(2, 0.5)),
+    ],
+    ids=["dead units", "equal sums"],
+)
+def test_constant_that_is_not_meant_is_vacuous(node: Node, before: np.ndarray, value: np.ndarray) -> None:
+    """One number everywhere proves nothing of a stage that is there for something else."""
+    found = judged((Node("x", "given"), node), {"x": before, "out": value})
+    assert {each.id: each.verdict for each in found.values()} == {
+        "x:given": Verdict.PASS,
+        "out:reference": Verdict.VACUOUS,
+        "out:own input": Verdict.VACUOUS,
+        "out:free-running": Verdict.VACUOUS,
+    }
+
+
+X = Node("x", "given")
+HELD = np.array([2.0, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (np.array([2.0]), "(1,) float64"),
+        (np.array([[2.0, 3, 4], [2, 3, 4]]), "(2, 3) float64"),
+        (np.array([2, 3, 4], np.int64), "(3,) int64"),
+        (np.array([2, 3, 4], np.uint8), "(3,) uint8"),
+        (np.array([True, True, True]), "(3,) bool"),
+    ],
+    ids=["fewer", "more", "int64", "uint8", "bool"],
+)
+def test_request_of_another_shape_or_type_fails(given: np.ndarray, told: str) -> None:
+    """Whether it has fewer numbers or more, also where they are equal."""
+    found = judged((X,), {"x": HELD}, requested={"x": given})["x:given"]
+    assert found.verdict is Verdict.FAIL
+    assert found.message == f"x: the request gives {told}, both sides hold (3,) float64"
+
+
+def test_request_of_other_whole_numbers_fails() -> None:
+    """They are not rounded to what a side holds, as floating point is."""
+    found = judged((X,), {"x": np.array([2, 3], np.int32)}, requested={"x": np.array([2, 3], np.int64)})["x:given"]
+    assert found.verdict is Verdict.FAIL
+    assert found.message == "x: the request gives (2,) int64, both sides hold (2,) int32"
+
+
+def test_request_in_float64_is_held_in_float32() -> None:
+    """Rounded once."""
+    found = judged((X,), {"x": np.array([0.1, 3], np.float32)}, dtype="float32", requested={"x": np.array([0.1, 3])})
+    assert found["x:given"].verdict is Verdict.PASS
+
+
+def test_first_number_that_is_not_the_requests_is_told() -> None:
+    """Of two that both sides hold wrong."""
+    found = judged((X,), {"x": HELD}, requested={"x": np.array([2.0, 5, 6])})["x:given"]
+    assert found.verdict is Verdict.FAIL
+    assert found.message.endswith(" 2 of 3 are not the request's; first at (1,), request 5.0, both sides 3.0")
+
+
+@pytest.mark.parametrize("requested", [{}, {"x": HELD + 1}], ids=["lacks it", "differs"])
+def test_sides_that_differ_are_told_before_the_request(requested: Values) -> None:
+    """What only one side holds is not called what both do."""
+    found = judged((X,), {"x": HELD}, {"x": np.array([2.0, 3, 5])}, requested=requested)["x:given"]
+    assert found.verdict is Verdict.FAIL
+    assert found.message.endswith("at (2,), legacy 4.0, port 5.0")
+
+
+@pytest.mark.parametrize(("operation", "verdict"), [("given", Verdict.FAIL), ("decode", Verdict.PASS)])
+def test_only_what_is_given_must_stand_in_the_request(operation: str, verdict: Verdict) -> None:
+    """What is decoded both sides read from a GeoTIFF."""
+    assert judged((Node("x", operation),), {"x": HELD}, requested={})["x:given"].verdict is verdict
+
+
+CONVOLVED = (
+    Node("x", "given"),
+    Node("W", "given"),
+    Node("b", "given"),
+    Node("target", "given"),
+    Node("pre", "convolution_valid", ("x", "W", "b")),
+    Node("distance", "root_mean_square_error", ("pre", "target"), {"dtype": "float64"}),
+)
+
+
+def convolved(dtype: str, off: tuple[float, float] = (0.0, 0.0)) -> Values:
+    """A pixel of 1/1024 and one of 1 times 1, which may be off; their distance from 0 in float64."""
+    pixels = np.array([2.0**-10, 1.0])
+    given = {
+        "x": pixels.reshape(1, 1, 1, 2),
+        "W": np.ones((1, 1, 1, 1)),
+        "b": np.zeros(1),
+        "target": np.zeros((1, 1, 1, 2)),
+        "pre": (pixels + off).reshape(1, 1, 1, 2),
+    }
+    values = {stage: value.astype(dtype) for stage, value in given.items()}
+    length = np.linalg.norm(values["pre"].astype(np.float64))
+    return values | {"distance": np.array(length / np.sqrt(2))}
+
+
+@pytest.mark.parametrize(("part", "verdict"), [(0.9e-12, Verdict.PASS), (1.1e-12, Verdict.FAIL)], ids=["in", "over"])
+def test_float64_stage_may_be_off_by_1e_12_of_its_maximum(part: float, verdict: Verdict) -> None:
+    """Also where that is a thousand times what a small element is rounded by."""
+    found = judged(CONVOLVED, convolved("float64"), convolved("float64", (part, 0.0)))
+    assert found["pre:free-running"].verdict is verdict
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(-(2.0**-24), Verdict.PASS), (-(2.0**-22), Verdict.FAIL)], ids=str)
+def test_float32_stage_may_be_off_by_its_rounding(off: float, verdict: Verdict) -> None:
+    """Which 1e-12 of the maximum does not replace; nor does it for what is computed from it in float64."""
+    found = judged(CONVOLVED, convolved("float32"), convolved("float32", (0.0, off)), dtype="float32")
+    assert found["pre:free-running"].verdict is verdict
+    assert found["distance:free-running"].verdict is verdict
+
+
+def test_drawn_numbers_that_differ_have_no_consequences() -> None:
+    """Only what training made different is held against no later stage."""
+    drawn = Node("drawn", "uniform", (), {"limit": 1.0, "shape": [2]})
+    graph = Graph((drawn, Node("out", "rectify", ("drawn",))))
+    assert consequences(graph, {"drawn": np.array([0.25, 0.5])}, {"drawn": np.array([0.25, 0.75])}) == {}
+
+
+STEP = (
+    *(Node(name, "given") for name in ("patches/raw", "targets/raw", "weight/W", "weight/b")),
+    Node("batch", "rows", ("patches/raw",), {"start": 0, "stop": 1}),
+    Node("target", "rows", ("targets/raw",), {"start": 0, "stop": 1}),
+    Node("output", "convolution_valid", ("batch", "weight/W", "weight/b")),
+    Node("loss", "mean_absolute_error", ("output", "target")),
+    Node("grad/output", "mean_absolute_error_gradient", ("output", "target")),
+    Node("grad/W", "convolution_valid_gradient_weights", ("batch", "grad/output")),
+    Node("grad/b", "bias_gradient", ("grad/output",)),
+    Node("step/0001/velocity/W", "trajectory", (), {"step": 1, "of": "velocity/W"}),
+    Node("step/0001/velocity/b", "trajectory", (), {"step": 1, "of": "velocity/b"}),
+    Node("last", "rectify", ("batch",)),
+)
+
+
+def stepped(output: float, velocity: tuple[float, float]) -> Values:
+    """A run over pixels 3, 3 and 2 times 0.1 with targets of 0.3, this output at the 3s, and W and b moved by this."""
+    given = {
+        "patches/raw": np.array([[[[3.0, 3.0, 2.0]]]]),
+        "targets/raw": np.full((1, 1, 1, 3), 0.3),
+        "weight/W": np.full((1, 1, 1, 1), 0.1),
+        "weight/b": np.zeros(1),
+        "output": np.array([[[[output, output, 0.2]]]]),
+    }
+    W, b = (np.array(value) for value in velocity)
+    velocities = {"step/0001/velocity/W": W.reshape(1, 1, 1, 1), "step/0001/velocity/b": b.reshape(1)}
+    return evaluate(STEP, given) | velocities
+
+
+ABOVE, EQUAL = 0.30000000000000004, 0.3
+"""3 * 0.1 in float64, which is above 0.3, and as a program may round it that sums in another order."""
+OTHER_STEP = (0.1 * 2 / 3, 0.1 / 3)
+"""The velocities without the two signs that 0.3 takes away."""
+STEPPED = stepped(ABOVE, (-0.1 * 4 / 3, -0.1 / 3))
+
+
+def test_signs_that_rounding_decides_are_followed_through_the_step() -> None:
+    """The gradients of the other signs are allowed, and what they make; two add, not in squares."""
+    found = judged(STEP, STEPPED, stepped(EQUAL, OTHER_STEP))
+    assert failed(found) == []
+    assert found["grad/output:free-running"].share == pytest.approx(1)  # 0 in place of 1/3
+
+
+def test_step_that_no_sign_explains_fails() -> None:
+    """Where both sides decided alike nothing is added."""
+    assert failed(judged(STEP, STEPPED, stepped(ABOVE, OTHER_STEP))) == [
+        "step/0001/velocity/W:trajectory",
+        "step/0001/velocity/b:trajectory",
+    ]
+
+
+def test_stages_are_judged_once_in_their_order() -> None:
+    """Those after training steps together, where the first of them stands."""
+    found = judged(STEP, STEPPED)
+    assert list(dict.fromkeys(each.stage for each in found.values())) == [node.stage for node in STEP]
