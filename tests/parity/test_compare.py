@@ -12,7 +12,7 @@ from parity import reference
 from parity.blame import BLAMING
 from parity.compare import Comparison
 from parity.errors import ParityError
-from parity.findings import Check, Verdict
+from parity.findings import Check, Finding, Verdict
 from parity.graph import Node
 
 ALL = pytest.mark.parametrize("stage", [node.stage for node in (*GIVEN, *FORWARD, *BACKWARD, *STEPS, *CURVE)])
@@ -244,6 +244,22 @@ def test_largest_share_is_found_among_the_checks_asked_for(make: MakePair) -> No
     assert largest.id == "conv2/pre:teacher-forced"
     shares = [found.share for found in comparison.findings if found.check is Check.FORCED]
     assert largest.share == max(shares)
+
+
+def test_largest_share_is_not_one_of_nothing(make: MakePair) -> None:
+    """A finding without any error is nearer to no bound than one with some, whichever stands first."""
+    found = [Finding("output", Check.FREE, Verdict.PASS, "", share, 1) for share in (0.0, 0.5, 0.0)]
+    legacy = make().judge().legacy
+    assert Comparison(legacy, legacy, tuple(found), {}).largest(Check.FREE) is found[1]
+
+
+def test_only_failures_are_blamed(make: MakePair) -> None:
+    """What passes or proves nothing is to blame for nothing, before a failure or without one."""
+    legacy = make().judge().legacy
+    verdicts = {"batch/raw": Verdict.PASS, "conv1/pre": Verdict.VACUOUS, "output": Verdict.FAIL}
+    found = [Finding(stage, Check.FREE, verdict, "", 1.0, 1) for stage, verdict in verdicts.items()]
+    assert Comparison(legacy, legacy, tuple(found), {}).blamed == (found[2],)
+    assert Comparison(legacy, legacy, tuple(found[:2]), {}).blamed == ()
 
 
 def test_comparison_keeps_no_arrays(pair: Pair) -> None:

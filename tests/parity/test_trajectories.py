@@ -16,7 +16,8 @@ from parity.errors import ParityError
 from parity.findings import Check, Finding, Verdict
 from parity.graph import Node
 from parity.trace import Record
-from parity.trajectories import group, judge_trajectory, true_trajectory
+from parity.training import Training
+from parity.trajectories import group, judge_trajectory, one_rounding, true_trajectory
 
 Values = dict[str, np.ndarray]
 STAGES = [node.stage for node in (*STEPS, *CURVE)]
@@ -266,8 +267,13 @@ def test_wrong_training_fails(mistake: dict[str, float], dtype: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize(
     ("jump", "part", "verdict"),
-    [(1e-3, 1.5e-3, Verdict.VACUOUS), (1e-3, 3e-3, Verdict.FAIL), (1e-11, 1.5e-11, Verdict.FAIL)],
-    ids=["as far", "farther", "no jump"],
+    [
+        (1e-3, 1.5e-3, Verdict.VACUOUS),
+        (1e-3, 3e-3, Verdict.FAIL),
+        (1e-11, 1.5e-11, Verdict.FAIL),
+        (1e-3, 0.0, Verdict.PASS),
+    ],
+    ids=["as far", "farther", "no jump", "right"],
 )
 def test_float64_port_is_unproven_where_sound_runs_jump(
     stage: str, jump: float, part: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
@@ -334,8 +340,10 @@ def test_nothing_is_allowed_where_nothing_may_differ(
 def test_float32_bound_exactly_as_large_as_the_truth_is_vacuous(monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses of 1 that the legacy has as 1.5: twice its distance is their length."""
     told_truth(monkeypatch, LOSSES)
-    found = judge(TRUTH | {stage: value + 0.5 for stage, value in LOSSES.items()}, TRUTH)
-    assert found.about("loss/curve", Check.TRUTH).verdict is Verdict.VACUOUS
+    legacy = TRUTH | {stage: value + 0.5 for stage, value in LOSSES.items()}
+    for part in (0.0, 1.0):  # exactly as far as is allowed is no failure
+        port = TRUTH | {stage: value + part for stage, value in LOSSES.items()}
+        assert judge(legacy, port).about("loss/curve", Check.TRUTH).verdict is Verdict.VACUOUS
 
 
 def test_float32_distance_that_gates_explain_to_the_last_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,6 +371,66 @@ def test_means_of_losses_are_judged_each_alone() -> None:
     told = {"loss/curve": "loss", "step/0004/loss": "loss", "loss/epochs": "epochs", "loss/validation": "validation"}
     groups = [group(Node(stage, "trajectory", (), {"of": of})) for stage, of in told.items()]
     assert groups == ["loss/curve", "loss/curve", "loss/epochs", "loss/validation"]
+
+
+LOSS_ERRORS = NO_ERRORS | {"loss": np.array(2.0**-10)}
+
+
+@pytest.mark.parametrize(
+    ("jump", "port", "verdict"),
+    [
+        (1000 / 1024, 1.5, Verdict.FAIL),
+        (1.0, 2.0, Verdict.VACUOUS),
+        (1.0, 2.001, Verdict.FAIL),
+    ],
+    ids=["no jump", "as far", "farther"],
+)
+def test_float64_edges_of_what_sound_runs_excuse(
+    jump: float, port: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Losses that may err by 2^-10: a run 1000 times as far has not jumped; twice as far as a run is excused."""
+    told_truth(monkeypatch, LOSSES)
+    runs = TRUTH | {"loss/curve": LOSSES["loss/curve"] + jump}
+    monkeypatch.setattr("parity.trajectories.true_trajectory", lambda *_, **__: runs)
+    sides = TRUTH, TRUTH | {"loss/curve": LOSSES["loss/curve"] + port}
+    found = judge(*sides, dtype="float64", errors=LOSS_ERRORS).about("loss/curve", Check.TRAJECTORY)
+    assert found.verdict is verdict
+    told = f"; sound runs differ by {2 * jump:.3g} too: rounding decides gates here"  # four losses, each by the jump
+    assert found.message.endswith(told) is (verdict is Verdict.VACUOUS)
+
+
+@pytest.mark.parametrize("fault", ["shape", "bound"])
+def test_float64_port_without_a_distance_is_not_excused(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses of another shape, or bounds that are no number, fail however far sound runs jump."""
+    runs = {name: np.asarray(value) for name, value in farther(1.0).items()}
+    monkeypatch.setattr("parity.trajectories.true_trajectory", lambda *_, **__: runs)
+    port = TRUTH | {"loss/curve": TRUTH["loss/curve"][:3] if fault == "shape" else TRUTH["loss/curve"] + 1e-3}
+    errors = NO_ERRORS if fault == "shape" else NO_ERRORS | {"loss": np.array(np.nan)}
+    found = judge(TRUTH, port, dtype="float64", errors=errors).about("loss/curve", Check.TRAJECTORY)
+    assert found.verdict is Verdict.FAIL
+
+
+U = 2.0**-24
+ONE_ROUNDING = {
+    "loss": ("loss", "lasagne", 0.5),
+    "mean of losses": ("epochs", "lasagne", 0.5 + 4 * U * 8),
+    "mean of validation losses": ("validation", "lasagne", 0.5 + 4 * U * 8),
+    "velocity": ("velocity/conv1/W", "lasagne", 0.5 * 3 + 2 * U * 8 * 2),
+    "velocity without the rate": ("velocity/conv1/W", "torch", 2 * 3 + 2 * U * 8 * 2),
+    "weight": ("weight/conv1/W", "lasagne", 4 * U * 8 + 0.25 * 3),
+}
+
+
+@pytest.mark.parametrize("case", ONE_ROUNDING)
+def test_one_rounding_written_out(case: str) -> None:
+    """Of -8 after 4 steps of 4 batches an epoch; rate 1/4, momentum 1/2; a loss may err by 1/2, a gradient by 3."""
+    of, form, expected = ONE_ROUNDING[case]
+    told = TRAINING | {"learning_rate": 0.25, "momentum": 0.5, "batches": 4, "momentum_form": form}
+    training = Training.from_manifest({"training": told}, where="here")
+    node = Node("stage", "trajectory", (), {"of": of, "step": 4})
+    errors = {"loss": np.array(0.5), "grad/conv1/W": np.full(2, 3.0)}
+    found = one_rounding(node, np.full(2, -8.0), errors, training, np.dtype("float32"))
+    assert found.tolist() == [expected, expected]
 
 
 @pytest.mark.parametrize(
