@@ -346,6 +346,14 @@ def test_float32_bound_exactly_as_large_as_the_truth_is_vacuous(monkeypatch: pyt
         assert judge(legacy, port).about("loss/curve", Check.TRUTH).verdict is Verdict.VACUOUS
 
 
+def test_float32_port_exactly_twice_as_far_as_the_legacy_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses of 1: the legacy has 1.25, the port 1.5."""
+    told_truth(monkeypatch, LOSSES)
+    legacy, port = (TRUTH | {stage: value + part for stage, value in LOSSES.items()} for part in (0.25, 0.5))
+    found = judge(legacy, port).about("loss/curve", Check.TRUTH)
+    assert (found.verdict, found.share) == (Verdict.PASS, 1)
+
+
 def test_float32_distance_that_gates_explain_to_the_last_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rate of 1/4 and a momentum of 1/2 hold a gradient once, so that a velocity may be off by all of it."""
     group = "step/0004/velocity"
@@ -380,8 +388,8 @@ LOSS_ERRORS = NO_ERRORS | {"loss": np.array(2.0**-10)}
     ("jump", "port", "verdict"),
     [
         (1000 / 1024, 1.5, Verdict.FAIL),
-        (1.0, 2.0, Verdict.VACUOUS),
-        (1.0, 2.001, Verdict.FAIL),
+        (2.0, 4.0, Verdict.VACUOUS),
+        (2.0, 4.001, Verdict.FAIL),
     ],
     ids=["no jump", "as far", "farther"],
 )
@@ -415,17 +423,17 @@ ONE_ROUNDING = {
     "loss": ("loss", "lasagne", 0.5),
     "mean of losses": ("epochs", "lasagne", 0.5 + 4 * U * 8),
     "mean of validation losses": ("validation", "lasagne", 0.5 + 4 * U * 8),
-    "velocity": ("velocity/conv1/W", "lasagne", 0.5 * 3 + 2 * U * 8 * 2),
-    "velocity without the rate": ("velocity/conv1/W", "torch", 2 * 3 + 2 * U * 8 * 2),
+    "velocity": ("velocity/conv1/W", "lasagne", 3 + 2 * U * 8 * 4),
+    "velocity without the rate": ("velocity/conv1/W", "torch", 4 * 3 + 2 * U * 8 * 4),
     "weight": ("weight/conv1/W", "lasagne", 4 * U * 8 + 0.25 * 3),
 }
 
 
 @pytest.mark.parametrize("case", ONE_ROUNDING)
 def test_one_rounding_written_out(case: str) -> None:
-    """Of -8 after 4 steps of 4 batches an epoch; rate 1/4, momentum 1/2; a loss may err by 1/2, a gradient by 3."""
+    """Of -8 after 4 steps of 4 batches an epoch; rate 1/4, momentum 3/4; a loss may err by 1/2, a gradient by 3."""
     of, form, expected = ONE_ROUNDING[case]
-    told = TRAINING | {"learning_rate": 0.25, "momentum": 0.5, "batches": 4, "momentum_form": form}
+    told = TRAINING | {"learning_rate": 0.25, "momentum": 0.75, "batches": 4, "momentum_form": form}
     training = Training.from_manifest({"training": told}, where="here")
     node = Node("stage", "trajectory", (), {"of": of, "step": 4})
     errors = {"loss": np.array(0.5), "grad/conv1/W": np.full(2, 3.0)}
