@@ -35,8 +35,7 @@ class Comparison:
     @cached_property
     def blamed(self) -> tuple[Finding, ...]:
         """The findings to blame, one a stage, none that follows from another (`parity.blame`)."""
-        failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
-        return blame(failed, self.legacy.graph) if failed else ()
+        return blame(self.findings, self.legacy.graph)
 
     @property
     def first_bad(self) -> Finding | None:
