@@ -95,7 +95,7 @@ def trainings(request: pytest.FixtureRequest) -> Iterator[Trainings]:
     found.stop()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
     """What was gated and what was not, and why."""
     verdicts = config.stash[VERDICTS]
     for number in paper.numbers(CHECKS):

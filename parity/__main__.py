@@ -200,7 +200,7 @@ def main() -> None:
     except Judged:
         raise
     except SystemExit as end:  # help, or a usage error, which typer has shown and calls 2
-        sys.exit(FAILED if end.code else 0)
+        sys.exit(FAILED if end.code or sys.argv[1:] == [] else 0)  # older clicks call no command at all a success
     except WitnessError as error:
         Console(stderr=True).print(f"no witness: {error}", style="bold red", soft_wrap=True, markup=False)
         sys.exit(NO_WITNESS)

@@ -210,7 +210,7 @@ def comparison(proceedings: Proceedings, case: Case) -> Comparison:
     return proceedings.comparison(case)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
     """Say what was proven, by how much, where the report is, and where the time went."""
     clock = config.stash[WORKSHOP].clock
     with clock.own("the report"):
@@ -221,7 +221,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(line)
 
 
-def _report(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def _report(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
     """Write each witness's report, and say what comes nearest to its bound."""
     for proceedings in config.stash[PROCEEDINGS].values():
         judged = proceedings.__dict__.get("comparisons")
