@@ -41,7 +41,7 @@ from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.outputs import check_free, check_place
 from port.prediction import TILE_PX, write_prediction
-from port.processes import joined_processes, processes_here
+from port.processes import end_helping, joined_processes, processes_here
 from port.recipes import RECIPES, Recipe, recipe
 from port.regions import Region
 from port.remaining import Remaining
@@ -139,12 +139,14 @@ def train(
     with joined_processes() as processes:
         if processes.rank:
             runs.help_training(processes)
-            return
-        with _resumable(), StageProgress() as progress:
-            if resume is None:
-                done = runs.run(settings, progress, processes)
-            else:
-                done = runs.resume(resume, out_folder, _given(settings, threads, named), progress, processes)
+        else:
+            with _resumable(), StageProgress() as progress:
+                if resume is None:
+                    done = runs.run(settings, progress, processes)
+                else:
+                    done = runs.resume(resume, out_folder, _given(settings, threads, named), progress, processes)
+    if processes.rank:
+        end_helping()
     _print_table(done.comparisons)
     names = ", ".join(sorted(path.name for path in done.folder.iterdir()))
     _last_line(f"{done.folder}: {names}")
