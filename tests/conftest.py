@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from dask_processes import START_S, DaskProcesses, dask_processes
 from hypothesis import settings
 from jaxtyping import install_import_hook
 from rasterio.errors import NotGeoreferencedWarning
@@ -27,7 +28,6 @@ from port.network import make_network  # noqa: E402
 from port.recipes import recipe  # noqa: E402
 from port.scenes import Scene  # noqa: E402
 from port.synthetic import write_synthetic_scene  # noqa: E402
-from tests.dask_processes import START_S, DaskProcesses, dask_processes  # noqa: E402
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same examples each time, on any machine
 settings.load_profile("repeatable")
