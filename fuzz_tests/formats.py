@@ -23,7 +23,7 @@ from parity.report_folder import write_page
 from parity.sarif import sarif
 from parity.trace import content_sha256, read_request, read_trace, write_trace
 from port import training_state
-from port.__main__ import _size
+from port.command_options import size_px
 from port.errors import RegionError, Sar2NdviError, SceneError, SettingError, WeightsError
 from port.regions import Region
 from port.scenes import Scene
@@ -98,7 +98,7 @@ def _read_region(content: bytes, _folder: Path) -> None:
 
 
 def _read_size(content: bytes, _folder: Path) -> None:
-    _size(content.decode("utf-8", "replace"))
+    size_px(content.decode("utf-8", "replace"))
 
 
 def _read_scene(content: bytes, folder: Path) -> None:

@@ -21,11 +21,10 @@ def _in_float64(node: Node, values: Values) -> list[np.ndarray]:
 
 
 def _after_max_pool_gradient(node: Node, expected: Values, actual: Values, given: Arrays) -> np.ndarray:
-    """An error of delta goes where it goes on either side; where only one side gives, delta itself may be missing."""
-    images, delta = _in_float64(node, expected)
+    """An error of delta goes where it goes on either side."""
     here, there = (layers.winners(side[node.inputs[0]], **attributes(node)) for side in (expected, actual))
-    squares = (here | there) * given[1][..., None, None] + (here ^ there) * (delta**2)[..., None, None]
-    return layers.scattered(squares, images.shape, node.attributes["stride"])
+    squares = (here | there) * given[1][..., None, None]
+    return layers.scattered(squares, expected[node.inputs[0]].shape, node.attributes["stride"])
 
 
 def _after_mean_pool(node: Node, _expected: Values, _actual: Values, given: Arrays) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What errors of a stage's inputs become at the stage, to first order.
 
 Errors of different elements are independent, so their squares add, by the same reasoning as the square root of n in
-`parity.bounds`. A gate or sign may fall differently in two sound programs where its argument is within its own error of
-0, which is judged where that argument is computed; what follows from the decisions that did differ is allowed.
+`parity.bounds`. A gate passes them where either side's is open. What follows from gates, signs and maxima that fell
+differently is no error of their inputs: see `parity.decisions`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ def propagated(node: Node, expected: Values, actual: Values, errors: Values) -> 
     Args:
         node: the stage.
         expected: the legacy's values.
-        actual: the port's, of which only the decisions (gates, signs) are used.
+        actual: the port's, of which only the decisions (gates, maxima) are used.
         errors: what the inputs may differ by, in their shapes.
     """
     given = [errors[name] ** 2 for name in node.inputs]
@@ -49,16 +49,15 @@ def _after_product(node: Node, expected: Values, _: Values, given: Arrays) -> np
 
 def _after_gate(node: Node, expected: Values, actual: Values, given: Arrays) -> np.ndarray:
     gate, other = (_gate(side[node.inputs[0]], **attributes(node)) for side in (expected, actual))
-    return np.asarray(np.maximum(gate, other) ** 2 * given[1] + (gate - other) ** 2 * _squares(node, expected)[1])
+    return np.asarray(np.maximum(gate, other) ** 2 * given[1])
 
 
 def _after_mean(_: Node, _expected: Values, _actual: Values, given: Arrays) -> np.ndarray:
     return np.asarray((given[0] + given[1]).sum() / given[0].size ** 2)
 
 
-def _after_sign(node: Node, expected: Values, actual: Values, _: Arrays) -> np.ndarray:
-    sign, other = (np.sign(side[node.inputs[0]] - side[node.inputs[1]]) for side in (expected, actual))
-    return np.asarray(((sign - other) / sign.size) ** 2)
+def _after_sign(_: Node, _expected: Values, _actual: Values, given: Arrays) -> np.ndarray:
+    return np.zeros(given[0].shape)
 
 
 def _after_root(node: Node, expected: Values, _: Values, given: Arrays) -> np.ndarray:
@@ -111,11 +110,12 @@ def _after_choice(node: Node, expected: Values, _: Values, given: Arrays) -> np.
 
 
 def _after_rounding(node: Node, expected: Values, _: Values, given: Arrays) -> np.ndarray:
-    """In an entry of fewer bits than its input, one place more where the input may differ: it may round otherwise."""
+    """In fewer bits, or whole numbers, one place more where the input may differ at all: it may round otherwise."""
     error = np.nan_to_num(np.sqrt(_moved(node, expected, {}, given)), nan=0.0)  # where there is no prediction
     image, source = expected[node.stage], expected[node.inputs[0]]
-    if image.dtype.itemsize < source.dtype.itemsize:
-        place = np.spacing((np.abs(image) + error).astype(image.dtype)).astype(np.float64)
+    whole = image.dtype.kind != "f"
+    if whole or image.dtype.itemsize < source.dtype.itemsize:
+        place = 1.0 if whole else np.spacing((np.abs(image) + error).astype(image.dtype)).astype(np.float64)
         error = error + np.where(error > 0, place, 0.0)
     return np.asarray(error**2)
 

@@ -40,7 +40,8 @@ def judge_stages(legacy: Record, port: Record, *, request: Record | None, truth:
             if not trained:
                 erring = {name: np.asarray(error + moved.get(name, 0.0)) for name, error in errors.items()}
                 yield from judge_trajectory(legacy, port, truth=truth, errors=erring)
-                moved |= consequences(legacy.graph, legacy.arrays, port.arrays)
+                for later, apart in consequences(legacy.graph, legacy.arrays, port.arrays).items():
+                    moved[later] = moved.get(later, 0.0) + apart
                 trained = True
             errors[stage] = np.zeros(expected.shape)
         else:

@@ -8,14 +8,15 @@ import shutil
 import stat
 import subprocess
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from parity.archive import SIZE_LIMIT_BYTES
 from parity.errors import WitnessError
-from parity.witness_live import MEMORY_MB, ROOT, LiveWitness, cache, key
+from parity.witness_live import MEMORY_MB, ROOT, LiveWitness, cache, key, not_a_file
 from parity.witness_process import run
 
 ENGINES = ("podman", "docker")
@@ -35,6 +36,8 @@ TEMPORARY = "/tmp:rw,nosuid,nodev,size=512m,mode=1777"
 """In memory, gone with the container; the compiler works there."""
 WITNESS_UID = 1000
 """The user whom Dockerfile.legacy makes: who a witness is where the caller is root."""
+COMPILED = "compiled"
+"""Where in the exchange Theano keeps what it compiles."""
 GRACE_S = 30
 """So much later than it should have ended it ends itself, should nobody be left to end it."""
 PIP_ARGUMENTS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
@@ -94,7 +97,7 @@ class ContainerWitness(LiveWitness):
     def _launch(self, module: Sequence[str], exchange: Path, *, what: str, timeout_s: float) -> list[str]:
         container = f"sar2ndvi-{uuid.uuid4().hex[:12]}"
         spelling = "blas__ldflags" if self.target == "pymc" else "blas.ldflags"
-        settings = self._settings("/cache", f"{spelling}=-lopenblas")
+        settings = self._settings(self._inside(exchange, COMPILED), f"{spelling}=-lopenblas")
         self._give(exchange)
         command = [
             self.engine, "run", "--rm", "--name", container, "--hostname", "witness", *self._confined(),
@@ -125,18 +128,14 @@ class ContainerWitness(LiveWitness):
         return options + [part for name, parts in BOUNDS.items() if name in self._able for part in parts]
 
     def _mounts(self, exchange: Path) -> dict[str, str]:
-        """What of this machine the container sees: code to read, and two folders to write to.
-
-        Its own exchange, thrown away after, and what Theano compiled before, of the same program alone: what one
-        program leaves there runs in no other's name.
-        """
-        mounts = {f"{ROOT / 'legacy'}": "/room/legacy:ro", f"{exchange}": "/exchange", f"{self._compiled()}": "/cache"}
+        """What of this machine the container sees: code to read, and the one folder that it can write to."""
+        mounts = {f"{ROOT / 'legacy'}": "/room/legacy:ro", f"{exchange}": "/exchange"}
         if self.program is not None:
             mounts[str(self.program.resolve().parent)] = "/program:ro"
         return mounts
 
     def _give(self, exchange: Path) -> None:
-        """Where the caller is root, the two folders and what is in the exchange become the ordinary user's."""
+        """Where the caller is root, the exchange and what is in it become the ordinary user's."""
         if os.getuid() != 0:
             return
         for path in (ROOT / "legacy", *([self.program.resolve()] if self.program else [])):
@@ -144,7 +143,7 @@ class ContainerWitness(LiveWitness):
                 raise WitnessError(
                     f"{path} can be read by its owner alone, not by a container's user; chmod -R o+rX it"
                 )
-        for path in (exchange, *exchange.iterdir(), self._compiled()):
+        for path in (exchange, *exchange.rglob("*")):
             os.chown(path, WITNESS_UID, WITNESS_UID, follow_symlinks=False)
 
     def _root(self) -> list[str]:
@@ -188,10 +187,18 @@ class ContainerWitness(LiveWitness):
         user = ["--user", f"{os.getuid()}:{os.getgid()}"]
         return [*user, "--userns", "keep-id"] if self.engine == "podman" else user
 
-    def _compiled(self) -> Path:
-        """Where Theano keeps compiled code between runs of one program by one user."""
+    @contextmanager
+    def _exchange(self) -> Iterator[Path]:
+        """An exchange with a copy of what Theano compiled before, of the same program alone, by the same user.
+
+        What it compiles anew is kept once it ended well: what one program leaves there runs in no other's name.
+        """
         program = f"-{key(self.program)}" if self.program else ""
-        return _directory(self._home() / f"compiled-{os.getuid() or WITNESS_UID}{program}")
+        kept = _directory(self._home() / f"compiled-{os.getuid() or WITNESS_UID}{program}")
+        with super()._exchange() as exchange:
+            shutil.copytree(kept, exchange / COMPILED)
+            yield exchange
+            _keep_compiled(exchange / COMPILED, kept)
 
     def _remove(self, container: str) -> None:
         subprocess.run([self.engine, "rm", "-f", container], capture_output=True, check=False, timeout=60)
@@ -229,6 +236,18 @@ def _refusal(engine: str) -> str | None:
         return str(error)
     lines = answer.stderr.strip().splitlines()
     return None if answer.returncode == 0 else (lines[-1] if lines else f"exit code {answer.returncode}")
+
+
+def _keep_compiled(compiled: Path, kept: Path) -> None:
+    """Move what was compiled anew to what is kept: each library once, in a folder named as Theano did, files alone."""
+    for library in compiled.glob("*/*/*.so"):
+        module = library.parent
+        place = kept / module.relative_to(compiled)
+        with suppress(OSError):  # not for us to read: it is compiled again
+            mixed = module.resolve() != module or any(not_a_file(path) for path in module.iterdir())
+            if not mixed and not any(place.parent.glob(f"*/{library.name}")):
+                place.parent.mkdir(mode=0o700, exist_ok=True)
+                module.rename(place)
 
 
 def _directory(path: Path) -> Path:

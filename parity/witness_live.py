@@ -6,7 +6,8 @@ import shutil
 import stat
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -62,10 +63,8 @@ class LiveWitness(ABC):
         self._make()
         told = self._home() / "stack.json"
         if not told.is_file():
-            with tempfile.TemporaryDirectory(dir=cache()) as exchange:
-                lines = self._launch(
-                    ["legacy.stack"], Path(exchange), what=f"{self.name}: first start", timeout_s=START_S
-                )
+            with self._exchange() as exchange:
+                lines = self._launch(["legacy.stack"], exchange, what=f"{self.name}: first start", timeout_s=START_S)
             told.write_text(json.dumps(self._stack(lines)), encoding="utf-8")
         self.stack = self._stack([told.read_text(encoding="utf-8")])
 
@@ -89,8 +88,7 @@ class LiveWitness(ABC):
             WitnessError: a request is refused, the witness hangs or dies, or a trace is not sound; none is left then.
         """
         allowed = START_S + PAIR_S * len(pairs) if timeout_s is None else timeout_s
-        with tempfile.TemporaryDirectory(dir=cache()) as folder:
-            exchange = Path(folder)
+        with self._exchange() as exchange:
             names = [(f"{index:03}-{request.name}", f"{index:03}.npz") for index, (request, _) in enumerate(pairs)]
             for (request, _), (copy, _) in zip(pairs, names, strict=True):
                 shutil.copyfile(request, exchange / copy)
@@ -110,12 +108,11 @@ class LiveWitness(ABC):
         Raises:
             WitnessError: it refuses the request, hangs or dies, or writes nothing.
         """
-        with tempfile.TemporaryDirectory(dir=cache()) as folder:
-            exchange = Path(folder)
+        with self._exchange() as exchange:
             shutil.copyfile(request, exchange / request.name)
             paths = [self._inside(exchange, name) for name in (request.name, "answer.npz")]
             self._launch([module, *paths], exchange, what=f"{self.name}: {module}", timeout_s=timeout_s)
-            if (problem := _not_a_file(exchange / "answer.npz")) is not None:
+            if (problem := not_a_file(exchange / "answer.npz")) is not None:
                 raise WitnessError(
                     f"{self.name}: {module} ended well, but wrote no answer to {request.name}: {problem}"
                 )
@@ -127,7 +124,7 @@ class LiveWitness(ABC):
 
     def _check(self, request: Path, trace: Path) -> None:
         """Raise WitnessError unless a sound trace of the request lies there, and is a file of its own."""
-        if (problem := _not_a_file(trace)) is not None:
+        if (problem := not_a_file(trace)) is not None:
             raise WitnessError(f"{self.name}: wrote no sound trace of {request.name}: {problem}")
         try:
             record = read_trace(trace)
@@ -155,6 +152,12 @@ class LiveWitness(ABC):
             "THEANO_FLAGS": f"device=cpu,openmp=False,base_compiledir={compiled},{blas}",
         } | openblas_kernels()
 
+    @contextmanager
+    def _exchange(self) -> Iterator[Path]:
+        """A directory for one launch, what the witness is given and what it writes; gone after."""
+        with tempfile.TemporaryDirectory(dir=cache()) as folder:
+            yield Path(folder)
+
     @abstractmethod
     def _make(self) -> None:
         """Make the environment where it is missing."""
@@ -176,7 +179,7 @@ class LiveWitness(ABC):
         """Run `python -m` module with its arguments there, and return its last lines."""
 
 
-def _not_a_file(path: Path) -> str | None:
+def not_a_file(path: Path) -> str | None:
     """Why what a witness left is no file of its own: it may be nothing, or a link, pipe or folder; None where it is."""
     try:
         mode = path.lstat().st_mode

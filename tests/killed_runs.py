@@ -19,7 +19,7 @@ import skimage.metrics  # noqa: F401
 import torch
 import torch._dynamo
 
-from port import __main__, figures, runs
+from port import __main__, figures, runs, terminal
 from port.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +63,7 @@ def command(words: Sequence[str], folder: Path, said: Path) -> None:
     figures._DPI = 50
     sys.argv = ["sar2ndvi", *words]
     with said.open("w", encoding="utf-8", buffering=1) as file:
-        __main__.out.file = __main__.err.file = file
+        terminal.out.file = terminal.err.file = file
         __main__.main()
 
 

@@ -295,7 +295,7 @@ def test_debug_shows_the_traceback(port: object) -> None:
         (
             KeyError("blue"),
             70,
-            r"this is a mistake of the program, not yours: KeyError: 'blue' \(port/__main__\.py, line",
+            r"this is a mistake of the program, not yours: KeyError: 'blue' \(port/file_commands\.py, line",
         ),
         (ValueError(), 70, r"ValueError: no words \(port/.*\); please report it with what .* --debug\n$"),
         (RuntimeError("two\n lines"), 70, r"RuntimeError: two lines \(port/"),
@@ -322,7 +322,7 @@ def test_unexpected_errors_are_one_line(
     def fails(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr("port.__main__.Scene.open", fails)
+    monkeypatch.setattr("port.file_commands.Scene.open", fails)
     found, out, err = port("audit", "--data", "scene")
     assert (found, out) == (code, "")
     assert re.fullmatch(r"error: [^\n]+\n", err)

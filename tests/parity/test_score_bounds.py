@@ -268,6 +268,14 @@ def test_pixels_without_a_prediction_are_allowed_nothing() -> None:
     assert propagated(node, sides, sides, {"x": np.full((1, 1, 1, 1), 0.25)}).tolist() == [[0, 0.25 + 2.0**-23, 0]]
 
 
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "int32"])
+def test_whole_pixel_is_allowed_the_next_whole_number(dtype: str) -> None:
+    """Where the prediction may differ at all, however many bits there are."""
+    node = Node("stage", "to_image", ("x",), {"dtype": dtype})
+    sides = {"x": np.array([[[[3.0, 4.0]]]], F4), "stage": np.array([[3, 4]], dtype)}
+    assert propagated(node, sides, sides, {"x": np.array([[[[0.25, 0.0]]]])}).tolist() == [[1.25, 0]]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_pixel_of_a_float32_prediction_is_not_rounded_again(dtype: str) -> None:
     """In a file of as many bits, or of more, only what the prediction itself errs by."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parity import reference
 from parity.findings import Finding, Verdict
 from parity.graph import Graph, Node
 from parity.reference import evaluate
@@ -404,6 +405,16 @@ def test_step_that_no_sign_explains_fails() -> None:
         "step/0001/velocity/W:trajectory",
         "step/0001/velocity/b:trajectory",
     ]
+
+
+def test_what_follows_from_signs_and_from_training_adds() -> None:
+    """At a stage after both: a gradient of other signs under a filter, and a bias that training made different."""
+    bias = Node("bias", "divide", ("step/0001/velocity/b",), {"divisor": 1000.0})
+    last = Node("last", "convolution_valid", ("grad/output", "weight/W", "bias"))
+    sides = [STEPPED, stepped(EQUAL, OTHER_STEP)]
+    for node in (bias, last):
+        sides = [side | {node.stage: reference.compute(node, side)} for side in sides]
+    assert failed(judged((*STEP[:-1], bias, last), *sides)) == []
 
 
 def test_stages_are_judged_once_in_their_order() -> None:
