@@ -32,7 +32,7 @@ SIZE_PX, SEED = (200, 240), 3
 """Of a synthetic scene, with clouds."""
 TEST_REGION = (160, 200, 0, 240)
 EPOCHS = 2
-BATCHES, VALIDATE = 10, 5
+BATCHES, VALIDATE = 5, 5
 """Of an epoch; one batch in five validates, as the original's shares have it."""
 SIDES = (2, 4)
 """Of a block, in patches; a batch is of as many patches as a complete block."""

@@ -12,7 +12,7 @@ from port.files import folder_name, replacing, write_text
 
 WRITES = re.compile(r"\.write_text\(|\.write_bytes\(|\.savefig\(|np\.save|\.open\(\"w|rasterio\.open\([^)]*\"w")
 WHOLE = {"files", "checkpoints", "training_state", "onnx_export", "figures", "ablation_figure", "ablation_store"}
-WHOLE |= {"ablation_table", "lasagne_weights", "raster_writer", "runs", "__main__"}
+WHOLE |= {"ablation_table", "lasagne_weights", "raster_writer", "runs", "file_commands"}
 """Files of the product that write by `replacing`."""
 OTHERWISE = {
     "synthetic": "a whole folder appears by one rename",

@@ -145,11 +145,11 @@ def test_port_that_knows_the_judge_is_seen() -> None:
 
 
 def test_recording_is_imported_by_its_command_only() -> None:
-    """No file of the port but the recording's own imports it at the top; the command line does in a function."""
+    """No file of the port but the recording's own imports it at the top; the command does in a function."""
     names = {f"port.{name}" for name in JUDGES_FORMAT}
     others = {file: text for file, text in sources("port").items() if file not in JUDGES_FORMAT}
-    assert {file for file, text in others.items() if names & {*imports(ast.parse(text), "port")}} == {"__main__"}
-    assert not names & {*at_the_top(others["__main__"])}
+    assert {file for file, text in others.items() if names & {*imports(ast.parse(text), "port")}} == {"file_commands"}
+    assert not names & {*at_the_top(others["file_commands"])}
 
 
 @pytest.mark.parametrize(
