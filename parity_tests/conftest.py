@@ -28,7 +28,7 @@ NO_WITNESS = 3
 LEDGER = read_ledger(Path(__file__).with_name("ledger.toml"))
 EARLY = (
     *("test_dense_blocks.py", "test_own_port.py", "test_recorded_traces.py", "test_onnx.py", "test_tilings.py"),
-    *("test_weight_transfer.py", "test_engines.py", "test_wrong_ports.py"),
+    *("test_engines.py", "test_weight_transfer.py", "test_wrong_ports.py"),
 )
 """Files whose tests need few of the cases, or none: they go first, while the others are recorded and judged.
 

@@ -1,13 +1,15 @@
 """The workshop: work done side by side in processes of their own, each piece as soon as what it needs is there.
 
 Product and judge never share a process. Each has as many as the machine has cores, of one thread each, started once a
-session; they step back for the originals and the tests, so that no processor waits and none is waited for.
+session; they step back for the originals and the tests, so that no processor waits and none is waited for. What a test
+asks for itself goes before what was begun for later ones.
 """
 
 import os
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -35,6 +37,7 @@ class Workshop:
         self.clock, self.preparing = Clock(), threading.Lock()
         self._originals, self._waiting = ThreadPoolExecutor(CORES), ThreadPoolExecutor(WAITING)
         self._pools: dict[str, ProcessPoolExecutor] = {}
+        self._turns: dict[str, threading.Semaphore] = {}
         self._begun: dict[Hashable, Future[object]] = {}
         self._lock = threading.Lock()
 
@@ -67,8 +70,10 @@ class Workshop:
                 os.environ.update(ONE_THREAD)  # inherited by the pool
                 context = get_context("spawn")
                 self._pools[pool] = ProcessPoolExecutor(CORES, context, initializer=os.nice, initargs=(STEP_BACK,))
-            submitted = self._pools[pool].submit(timed, work, *arguments)
-        answer, seconds = submitted.result()
+                self._turns[pool] = threading.Semaphore(CORES + 1)
+        ahead = threading.current_thread() is threading.main_thread()
+        with nullcontext() if ahead else self._turns[pool]:
+            answer, seconds = self._pools[pool].submit(timed, work, *arguments).result()
         self.clock.add(kind, seconds)
         return answer
 
