@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
 
-from parity_tests.workshop import Workshop
+from parity_tests.workshop import CORES, Workshop
 
 
 @pytest.fixture
@@ -37,6 +38,14 @@ def test_shared_work_is_done_once(workshop: Workshop) -> None:
     asked: list[Future[object]] = [workshop.once("truth", done.append, name) for name in ("first", "second")]
     assert [future.result(10) for future in asked] == [None, None]
     assert done == ["first"]
+
+
+def test_what_a_test_asks_for_goes_before_what_was_begun(workshop: Workshop) -> None:
+    """It waits for what is being done, not for all that is to be."""
+    begun = [workshop.later(workshop.judge, "sleep", time.sleep, 0.2) for _ in range(20 * CORES)]
+    workshop.judge("a process", os.getpid)
+    assert sum(future.done() for future in begun) < len(begun) / 2
+    assert [future.result(60) for future in begun] == [None] * len(begun)
 
 
 def test_work_may_wait_for_later_work(workshop: Workshop) -> None:
