@@ -2,7 +2,7 @@
 
 import argparse
 
-from mutation_tests.mutants import UNTRIED, Mutant, read, source, write
+from mutation_tests.mutants import UNTRIED, Mutant, read, remembered, write
 from mutation_tests.page import PAGE, page
 from mutation_tests.trial import MODULES, mutants, trial
 
@@ -24,10 +24,9 @@ def main() -> None:
 
 def _try(module: str, again: str | None) -> int:
     """Try the mutants of which that was noticed the last time, or all; how many survive."""
-    lines = [line.strip() for line in source(module).read_text(encoding="utf-8").splitlines()]
-    kept = [mutant for mutant in read(module) if mutant.before in lines] if again is not None else []
-    before = {mutant.key: mutant for mutant in kept}
-    found: dict[tuple[str, int], Mutant] = {one.key: before.get(one.key, one) for one in mutants(module)}
+    found: dict[tuple[str, int], Mutant] = {one.key: one for one in mutants(module)}
+    if again is not None:
+        found = {one.key: one for one in remembered(found.values(), read(module))}
     only = {key for key, mutant in found.items() if again is None or mutant.noticed == again}
     for mutant in trial(module, only):
         found[mutant.key] = mutant

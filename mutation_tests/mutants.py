@@ -1,8 +1,9 @@
 """A mutant: one place of one module spoilt, and the test that noticed; the committed files that hold them."""
 
 import csv
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -67,3 +68,20 @@ def write(module: str, mutants: Iterable[Mutant]) -> None:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(field.name for field in fields(Mutant))
         writer.writerows(map(astuple, ordered))
+
+
+def remembered(mutants: Iterable[Mutant], earlier: Iterable[Mutant]) -> Iterator[Mutant]:
+    """Each with what noticed the same mutant earlier, wherever it stands now; as it is where there was none.
+
+    A mutant is the same if its function, its line and what became of it are; of several alike, in their order.
+    """
+    known: dict[tuple[str, ...], deque[str]] = {}
+    for mutant in earlier:
+        known.setdefault(_place(mutant), deque()).append(mutant.noticed)
+    for mutant in mutants:
+        noticed = known.get(_place(mutant))
+        yield replace(mutant, noticed=noticed.popleft()) if noticed else mutant
+
+
+def _place(mutant: Mutant) -> tuple[str, ...]:
+    return mutant.function, mutant.operator, mutant.before, mutant.after

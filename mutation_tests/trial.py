@@ -6,8 +6,9 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,8 +54,8 @@ def trial(module: str, only: Collection[tuple[str, int]]) -> Iterator[Mutant]:
         if noticed := _noticed(tests):
             raise TrialError(f"{module}: without any mutant {noticed} fails: {Path('log').read_text(encoding='utf-8')}")
         for spec in _specs(Path("parity") / f"{module}.py"):
-            if _mutant(module, spec).key in only:
-                yield _tried(module, spec, tests)
+            if (_operator(spec), spec.occurrence) in only:
+                yield _mutant(module, spec, partial(_noticed, tests, keep_bytecode=False))
 
 
 def mutants(module: str) -> list[Mutant]:
@@ -63,10 +64,20 @@ def mutants(module: str) -> list[Mutant]:
         return [_mutant(module, spec) for spec in _specs(Path("parity") / f"{module}.py")]
 
 
-def _mutant(module: str, spec: MutationSpec, **found: str) -> Mutant:
-    operator = spec.operator_name.removeprefix("core/")
-    told = {"noticed": UNTRIED, "before": "", "after": ""} | found
-    return Mutant(module, spec.start_pos[0], spec.definition_name or "", operator, spec.occurrence, **told)
+def _mutant(module: str, spec: MutationSpec, test: Callable[[], str] = lambda: UNTRIED) -> Mutant:
+    """A mutant, and what a test says while it stands in the module's place."""
+    for cached in Path("parity").rglob(f"{module}.*.pyc"):
+        cached.unlink()  # a mutant of the same second and size would pass for it
+    with use_mutation(spec.module_path, get_operator(spec.operator_name)(), spec.occurrence) as (sound, spoilt):
+        noticed = test()
+    lines = [code.splitlines() for code in (sound, spoilt or sound)]
+    apart = ((one.strip(), other.strip()) for one, other in zip(*lines, strict=False) if one != other)
+    where = (module, spec.start_pos[0], spec.definition_name or "", _operator(spec), spec.occurrence)
+    return Mutant(*where, noticed, *next(apart, ("", "")))
+
+
+def _operator(spec: MutationSpec) -> str:
+    return spec.operator_name.removeprefix("core/")
 
 
 def _copy(folder: Path) -> Path:
@@ -84,18 +95,6 @@ def _specs(path: Path) -> list[MutationSpec]:
         specs = [spec for item in work.work_items for spec in item.mutations]
     kept = [spec for spec in specs if not left_out.fullmatch(spec.operator_name)]
     return sorted(kept, key=lambda spec: (spec.start_pos, spec.operator_name, spec.occurrence))
-
-
-def _tried(module: str, spec: MutationSpec, tests: list[str]) -> Mutant:
-    for cached in Path("parity").rglob(f"{module}.*.pyc"):
-        cached.unlink()  # a mutant of the same second and size would pass for it
-    operator = get_operator(spec.operator_name)()
-    with use_mutation(spec.module_path, operator, spec.occurrence) as (sound, spoilt):
-        noticed = _noticed(tests, keep_bytecode=False)
-    lines = [code.splitlines() for code in (sound, spoilt or sound)]
-    apart = ((one.strip(), other.strip()) for one, other in zip(*lines, strict=False) if one != other)
-    before, after = next(apart, ("", ""))
-    return _mutant(module, spec, noticed=noticed, before=before, after=after)
 
 
 def _noticed(tests: list[str], *, keep_bytecode: bool = True) -> str:

@@ -113,7 +113,7 @@ def _after_rounding(node: Node, expected: Values, _: Values, given: Arrays) -> n
     """In fewer bits, or whole numbers, one place more where the input may differ at all: it may round otherwise."""
     error = np.nan_to_num(np.sqrt(_moved(node, expected, {}, given)), nan=0.0)  # where there is no prediction
     image, source = expected[node.stage], expected[node.inputs[0]]
-    whole = image.dtype.kind != "f"
+    whole = image.dtype.kind in "iu"
     if whole or image.dtype.itemsize < source.dtype.itemsize:
         place = 1.0 if whole else np.spacing((np.abs(image) + error).astype(image.dtype)).astype(np.float64)
         error = error + np.where(error > 0, place, 0.0)

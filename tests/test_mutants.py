@@ -2,7 +2,7 @@
 
 import pytest
 
-from mutation_tests.mutants import UNTRIED, read, source
+from mutation_tests.mutants import UNTRIED, Mutant, read, remembered, source
 from mutation_tests.page import MODULES, PAGE, explanations, page, place
 
 SURVIVORS = [mutant for module in MODULES for mutant in read(module) if mutant.survives]
@@ -31,7 +31,33 @@ def test_survivors_are_of_lines_that_stand_there(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_what_was_tried_is_told(module: str) -> None:
-    """Each mutant has its line before and after, and who noticed; those not tried have neither."""
+def test_all_were_tried(module: str) -> None:
+    """Each mutant has its line before and after, and was tried."""
     for mutant in read(module):
-        assert bool(mutant.before or mutant.after) is (mutant.noticed != UNTRIED)
+        assert mutant.before or mutant.after
+        assert mutant.noticed != UNTRIED
+
+
+def mutant(occurrence: int, after: str, noticed: str = UNTRIED, *, function: str = "f", line: int = 1) -> Mutant:
+    """A number spoilt in a line `a = 1`."""
+    return Mutant("bounds", line, function, "NumberReplacer", occurrence, noticed, "a = 1", after)
+
+
+def test_what_noticed_a_mutant_is_remembered_wherever_it_stands() -> None:
+    """By its function and lines, whatever its number is now; of two alike by their order; a new one is untried."""
+    earlier = [
+        mutant(0, "a = 0", "test_one"),
+        mutant(1, "a = 2", ""),
+        mutant(2, "a = 2", "test_two"),
+        mutant(3, "a = 0", "test_other", function="g"),
+    ]
+    now = [
+        mutant(0, "a = 3"),
+        mutant(5, "a = 2", line=7),
+        mutant(6, "a = 2", line=8),
+        mutant(7, "a = 0", line=9),
+        mutant(8, "a = 0", line=10),
+    ]
+    found = list(remembered(now, earlier))
+    assert [each.noticed for each in found] == [UNTRIED, "", "test_two", "test_one", UNTRIED]
+    assert [(each.occurrence, each.line) for each in found] == [(each.occurrence, each.line) for each in now]
