@@ -196,6 +196,8 @@ def recorded_recipe(fields: Mapping[str, Any]) -> Recipe:
     absent = sorted(set(Recipe.__dataclass_fields__) - set(fields))
     if absent:
         raise WeightsError(f"its recipe lacks {', '.join(absent)}")
+    if not isinstance(fields["name"], str):
+        raise WeightsError(f"its recipe's name is {fields['name']!r:.40}, expected a text")
     recipe(**{switch: value for switch, value in fields.items() if switch != "name"})
     return Recipe(**fields)
 

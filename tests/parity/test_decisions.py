@@ -69,6 +69,16 @@ def test_decision_about_no_number_allows_nothing() -> None:
     assert moved["grad/pre"].tolist() == [[[[0, 4, 0, 0]]]]
 
 
+def test_consequence_beyond_all_numbers_allows_nothing() -> None:
+    """A gradient that a later stage makes infinite where the gate is open, and that is 0 where it is closed."""
+    graph = Graph((*GRAPH.nodes[:3], Node("grad/x", "divide", ("grad/pre",), {"divisor": 2.0**-1022})))
+    other = PRE * [-1.0, 1.0, 1.0, 1.0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = decisions(graph, LEGACY | {"delta": DELTA * 2}, LEGACY | {"pre": other})
+    assert moved["grad/pre"].tolist() == [[[[6, 0, 0, 0]]]]
+    assert moved["grad/x"].tolist() == [[[[0, 0, 0, 0]]]]
+
+
 def test_maxima_of_windows_that_overlap_add_up() -> None:
     """A pixel that two windows take for their maximum, and on the other side neither, moves by both gradients."""
     told = {"size": [1, 2], "stride": [1, 1], "ties": "all"}

@@ -417,6 +417,13 @@ def test_what_follows_from_signs_and_from_training_adds() -> None:
     assert failed(judged((*STEP[:-1], bias, last), *sides)) == []
 
 
+def test_what_follows_from_training_alone_is_allowed_as_it_is() -> None:
+    """Where both sides decided alike: what the two filters make of the batch, and no more."""
+    last = Node("last", "convolution_valid", ("batch", "step/0001/velocity/W", "weight/b"))
+    sides = [side | {"last": reference.compute(last, side)} for side in (STEPPED, stepped(ABOVE, OTHER_STEP))]
+    assert judged((*STEP[:-1], last), *sides)["last:free-running"].share == pytest.approx(1)
+
+
 def test_stages_are_judged_once_in_their_order() -> None:
     """Those after training steps together, where the first of them stands."""
     found = judged(STEP, STEPPED)
