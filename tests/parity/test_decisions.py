@@ -74,7 +74,7 @@ def test_consequence_beyond_all_numbers_allows_nothing() -> None:
     graph = Graph((*GRAPH.nodes[:3], Node("grad/x", "divide", ("grad/pre",), {"divisor": 2.0**-1022})))
     other = PRE * [-1.0, 1.0, 1.0, 1.0]
     with np.errstate(over="ignore", invalid="ignore"):
-        moved = decisions(graph, LEGACY | {"delta": DELTA * 2}, LEGACY | {"pre": other})
+        moved = decisions(graph, LEGACY | {"delta": 2 * DELTA, "grad/pre": 2 * GATED}, LEGACY | {"pre": other})
     assert moved["grad/pre"].tolist() == [[[[6, 0, 0, 0]]]]
     assert moved["grad/x"].tolist() == [[[[0, 0, 0, 0]]]]
 
