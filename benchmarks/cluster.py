@@ -149,6 +149,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(2320, 10980), help="rows and columns of the scene")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         size = (given.size[0], given.size[1])
