@@ -244,8 +244,8 @@ def _keep_compiled(compiled: Path, kept: Path) -> None:
         module = library.parent
         place = kept / module.relative_to(compiled)
         with suppress(OSError):  # not for us to read: it is compiled again
-            mixed = module.resolve() != module or any(not_a_file(path) for path in module.iterdir())
-            if not mixed and not any(place.parent.glob(f"*/{library.name}")):
+            plain = all(not_a_file(path) is None and os.access(path, os.R_OK) for path in module.iterdir())
+            if plain and module.resolve() == module and not any(place.parent.glob(f"*/{library.name}")):
                 place.parent.mkdir(mode=0o700, exist_ok=True)
                 module.rename(place)
 
