@@ -40,12 +40,13 @@ def chosen(proceedings: Proceedings, *probes: str) -> list[Case]:
 
 
 def test_weights_of_every_variant_are_certified(proceedings: Proceedings, transfer: Transfer) -> None:
-    """Weights of trained scale, of all variants that the witness was asked."""
+    """Weights of trained scale, of all variants that the witness was asked; side by side."""
     cases = chosen(proceedings, "trained", "scaled")
     assert proceedings.witness.name == "recorded" or {case.variant for case in cases} == set(CHANNELS)
     assert cases
-    for case in cases:
-        certificate = transfer(case)
+    begun = {case: proceedings.workshop.later(transfer, case) for case in cases}
+    for case, future in begun.items():
+        certificate = future.result()
         assert certificate.ruling is Ruling.CERTIFIED, (case.id, certificate.lines)
         assert len({parameter.port for parameter in certificate.parameters}) == 6
 
