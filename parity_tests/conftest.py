@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -69,6 +70,7 @@ WITNESSES = pytest.StashKey[list[Witness]]()
 WORKSHOP = pytest.StashKey[Workshop]()
 PROCEEDINGS = pytest.StashKey[dict[str, Proceedings]]()
 LEDGERS = pytest.StashKey[dict[str, LedgerProceedings]]()
+TRACES = pytest.StashKey["TemporaryDirectory[str]"]()
 CLOSING = pytest.StashKey[list[str]]()
 UNHEARD = pytest.StashKey[list[str]]()
 """What each test says that no witness answered."""
@@ -138,9 +140,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def court(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where all requests and traces of this session are; what its tests wait for is begun, in the witnesses' order."""
-    config, directory = request.config, tmp_path_factory.mktemp("court")
+def court(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Where all requests and traces of this session are; what its tests wait for is begun, in the witnesses' order.
+
+    The report is made of them after the last test, when pytest has given up its own folders: later sessions, of other
+    tests too, may then remove those.
+    """
+    config = request.config
+    config.stash[TRACES] = TemporaryDirectory(prefix="parity-")
+    directory = Path(config.stash[TRACES].name)
     workshop, telling = config.stash[WORKSHOP], partial(tell, config)
     for found in config.stash[WITNESSES]:
         cases, name = cases_for(found), found.name
@@ -288,6 +296,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last lines: what was proven, and where the report is."""
+    """The last lines: what was proven, and where the report is; requests and traces go."""
+    if TRACES in config.stash:
+        config.stash[TRACES].cleanup()
     for line in config.stash.get(CLOSING, []):
         config.get_terminal_writer().line(line)
