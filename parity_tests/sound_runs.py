@@ -89,6 +89,7 @@ def sound(witness: Witness, count: int, tell: Tell) -> dict[str, Any]:
         ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool,
         ThreadPoolExecutor(PROCESSES) as waiting,
     ):
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{folder}/compiled"  # another run's may hold programs for other widths
         work = partial(_chunk, witness, pool, Path(folder), tell)
         random = [one for chunk in waiting.map(work, *zip(*_chunks(count), strict=True)) for one in chunk]
         equivalent = _equivalent_ports(witness, pool, Path(folder))
