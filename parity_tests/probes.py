@@ -30,7 +30,7 @@ CHANNELS: Mapping[str, tuple[int, ...]] = {
     "SOPTIIp": (0, 1, 2, 3, 4, 5, 6, 7, 8),
 }
 """The published table, written out again: the original is told these, the port must know them by itself."""
-SIDES_PX: Mapping[str, tuple[int, int]] = {"initial": (23, 21), "scaled": (25, 23), "trained": (23, 21)}
+SIDES_PX: Mapping[str, tuple[int, int]] = {"initial": (25, 23), "scaled": (25, 25), "trained": (23, 21)}
 SMALL_PX = (19, 18)
 BATCH, SMALL_BATCH = 3, 2
 BATCHES = 2  # and an incomplete last one
