@@ -24,7 +24,7 @@ from benchmarks.speed_figures import GROWTH, SPEED, growth_figure, speed_figure
 from benchmarks.speed_machine import Rates, facts, seconds_a_call
 from benchmarks.speed_original import KERNELS, Original, find_original, make_problem
 from benchmarks.speed_port import Contender, contenders, errors, works
-from benchmarks.speed_ratios import ORIGINAL, RESULTS, claims, file_name
+from benchmarks.speed_ratios import RESULTS, claims, file_name
 from benchmarks.speed_tables import HOLDS, claims_of, machine_of, scenes_of, speed_of
 from port.heap import keep_freed
 
@@ -43,7 +43,7 @@ class Effort:
     patches: int = loader.PATCHES
 
 
-QUICK = Effort(rounds=2, minimum_s=0.2, kernels=KERNELS[:1], patches=10 * BATCH)
+QUICK = Effort(rounds=2, minimum_s=0.2, kernels=KERNELS[:2], patches=10 * BATCH)
 
 
 @dataclass
@@ -67,8 +67,9 @@ class Race:
 
     def round(self, minimum_s: float) -> None:
         """Measure everything once."""
-        for work, taken in self.original.round().items():
-            self.seconds.setdefault(work, {}).setdefault(ORIGINAL, []).append(taken)
+        for name, works in self.original.round().items():
+            for work, taken in works.items():
+                self.seconds.setdefault(work, {}).setdefault(name, []).append(taken)
         for name, rate in self.machine.round(minimum_s).items():
             self.rates.setdefault(name, []).append(rate)
         for one in self.contenders:

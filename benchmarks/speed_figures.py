@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from benchmarks.speed_ratios import ORIGINAL, SCENE_BYTES, Results, Spread, share_of_gemm, to_original
+from benchmarks.speed_ratios import ORIGINAL, SCENE_BYTES, TUNED, Results, Spread, share_of_gemm, to_original
 from port.files import replacing
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -38,7 +38,7 @@ def speed_figure(path: Path, results: Results) -> None:
     figure = Figure(figsize=(10, 0.8 + 0.32 * len(rows)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     places = [-(place + list(GROUPS).index(work)) for place, (work, _) in enumerate(rows)]
-    colours = [_GREY if name == ORIGINAL else _COLOURS[work] for work, name in rows]
+    colours = [_GREY if name in (ORIGINAL, TUNED) else _COLOURS[work] for work, name in rows]
     _bars(left, places, colours, [to_original(results, work, name) for work, name in rows], "{:.1f}")
     shares = [share_of_gemm(results, work, name) for work, name in rows]
     _bars(right, places, colours, shares, "{:.0%}")

@@ -137,17 +137,21 @@ def onnx_forward(network: FusionCNN, threads: int) -> Forward:
     return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
 
 
-def errors(problem: Problem, original: Sequence[Mapping[str, np.ndarray]]) -> dict[str, dict[str, float]]:
+def errors(
+    problem: Problem, originals: Mapping[str, Sequence[Mapping[str, np.ndarray]]]
+) -> dict[str, dict[str, float]]:
     """How far each contender is from the same network in float64, by name.
 
     `output` is the largest difference over the largest value; `gradient` is the norm of the difference of all gradients
-    of a batch over their norm. The original is the worst of its answers; its velocity after one step from rest is its
-    gradient times the learning rate.
+    of a batch over their norm. An original, by its name, is the worst of its answers; its velocity after one step from
+    rest is its gradient times the learning rate.
     """
     images, targets = torch.from_numpy(problem.inputs), torch.from_numpy(problem.targets)
     exact = _computed(make_network(problem).double(), "eager", (images.double(), targets.double()))
-    answers = [_apart(_answered(answer, problem.learning_rate), exact) for answer in original]
-    found = {"original": {of: max(answer[of] for answer in answers) for of in ("output", "gradient")}}
+    found = {}
+    for name, given in originals.items():
+        answers = [_apart(_answered(answer, problem.learning_rate), exact) for answer in given]
+        found[name] = {of: max(answer[of] for answer in answers) for of in ("output", "gradient")}
     for engine in ENGINES:
         found[engine] = _apart(_computed(make_network(problem), engine, (images, targets)), exact)
     output = onnx_forward(make_network(problem), 1)(images)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-ORIGINAL, BFLOAT16 = "original", "bfloat16"
+ORIGINAL, TUNED, BFLOAT16 = "original", "original, tuned", "bfloat16"
+"""The original with the kernels its OpenBLAS detects, and with the fastest it has; the port's engine of lower precision."""
 PREDICTION, STEP, DENSE, REDUCED, LOADER, ROUND_OFF = 5.0, 6.0, 4.5, 3.0, 0.05, 1e-4
 """What is claimed: how many times as fast, the loader's share of an epoch, the relative error allowed in float32."""
 SCENE, SCENE_BYTES = 1.3, 1.2e9
@@ -73,10 +74,10 @@ def ratio(slow: Sequence[float], fast: Sequence[float]) -> Spread:
     return Spread.of([s / f for s, f in zip(slow, fast, strict=True)])
 
 
-def to_original(results: Results, work: str, name: str) -> Spread:
+def to_original(results: Results, work: str, name: str, original: str = ORIGINAL) -> Spread:
     """How many times as fast as the original's own; a step by blocks is held against its step by patches."""
     seconds = results["seconds"]
-    return ratio(seconds["step" if work == "blocks" else work][ORIGINAL], seconds[work][name])
+    return ratio(seconds["step" if work == "blocks" else work][original], seconds[work][name])
 
 
 def gemm(results: Results, dtype: str) -> list[float]:
@@ -94,7 +95,7 @@ def share_of_gemm(results: Results, work: str, name: str, dtype: str = "float32"
 def best(results: Results, work: str) -> str:
     """The port's fastest contender in float32."""
     medians = {name: statistics.median(found) for name, found in results["seconds"][work].items()}
-    return min(medians.keys() - {ORIGINAL, BFLOAT16}, key=lambda name: medians[name])
+    return min(medians.keys() - {ORIGINAL, TUNED, BFLOAT16}, key=lambda name: medians[name])
 
 
 def claims(results: Results) -> list[Claim]:
@@ -103,7 +104,7 @@ def claims(results: Results) -> list[Claim]:
         _against_original(results, "region", "prediction of the paper's test region", PREDICTION),
         _against_original(results, "forward", "prediction of a batch of patches", PREDICTION),
         _against_original(results, "step", "a training step patch by patch", STEP),
-        _by_blocks(results),
+        _against_original(results, "blocks", "a training step of as many patches, by blocks,", STEP),
         _dense(results),
         *(_reduced(results, work, what) for work, what in (("region", "prediction"), ("step", "a training step"))),
         _agreement(results),
@@ -113,20 +114,11 @@ def claims(results: Results) -> list[Claim]:
 
 
 def _against_original(results: Results, work: str, what: str, wanted: float) -> Claim:
-    """Beside it, what the ratio would be if all arithmetic were done at the machine's sgemm rate."""
+    """The original as its container is; beside it, what is left against the original with its fastest kernels."""
     name = best(results, work)
-    spread = to_original(results, work, name)
-    limit = 1 / share_of_gemm(results, work, ORIGINAL).median
-    found = f"{spread:.1f} x with {name}; {limit:.1f} x if all were done at the sgemm rate"
+    spread, tuned = (to_original(results, work, name, original) for original in (ORIGINAL, TUNED))
+    found = f"{spread:.1f} x with {name}; {tuned:.1f} x against the tuned original"
     return Claim(f"{what} at least {wanted:g} x the original, in float32", found, spread.median >= wanted)
-
-
-def _by_blocks(results: Results) -> Claim:
-    """The same gradient of as many patches."""
-    name = best(results, "blocks")
-    spread = to_original(results, "blocks", name)
-    text = f"a training step of as many patches, by blocks, at least {STEP:g} x the original, in float32"
-    return Claim(text, f"{spread:.1f} x with {name}", spread.median >= STEP)
 
 
 def _dense(results: Results) -> Claim:

@@ -198,8 +198,12 @@ def cache() -> Path:
     return path
 
 
+DETECTED = "detected"
+"""The value of OPENBLAS_CORETYPE that leaves the choice of kernels to OpenBLAS."""
+
+
 def openblas_kernels(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
-    """OPENBLAS_CORETYPE, as the user set it, else Haswell on a CPU with AVX2.
+    """OPENBLAS_CORETYPE, as the user set it, else Haswell on a CPU with AVX2; nothing where it is set to `detected`.
 
     The OpenBLAS of these stacks (0.2.18 to 0.3.17) do not know CPUs younger than themselves: they fall back to slow
     kernels, or take AVX-512 ones that are known to compute wrongly.
@@ -207,7 +211,7 @@ def openblas_kernels(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
     chosen = os.environ.get("OPENBLAS_CORETYPE")
     if not chosen and cpuinfo.is_file() and " avx2 " in cpuinfo.read_text(encoding="utf-8"):
         chosen = "Haswell"
-    return {"OPENBLAS_CORETYPE": chosen} if chosen else {}
+    return {"OPENBLAS_CORETYPE": chosen} if chosen and chosen != DETECTED else {}
 
 
 def file_sha256(path: Path) -> str:

@@ -17,7 +17,7 @@ from parity.errors import WitnessError
 from parity.trace import code_sha256, read_trace, write_trace
 from parity.witness_container import ContainerWitness, working_engine
 from parity.witness_interpreter import find_python
-from parity.witness_live import LiveWitness, cache, file_sha256, key, openblas_kernels
+from parity.witness_live import DETECTED, LiveWitness, cache, file_sha256, key, openblas_kernels
 from parity.witness_process import _kill, run
 from parity.witness_recorded import RecordedWitness
 
@@ -234,7 +234,7 @@ def test_the_first_start_must_tell_the_stack(path: Path) -> None:
 
 
 def test_openblas_is_held_to_kernels_it_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Haswell on a CPU with AVX2, the user's choice before ours, no choice elsewhere."""
+    """Haswell on a CPU with AVX2, the user's choice before ours, no choice elsewhere or where it is left to OpenBLAS."""
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("flags : sse avx avx2 avx512f\n", encoding="utf-8")
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
@@ -244,6 +244,9 @@ def test_openblas_is_held_to_kernels_it_knows(tmp_path: Path, monkeypatch: pytes
     assert openblas_kernels(cpuinfo) == {}
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
     assert openblas_kernels(cpuinfo) == {"OPENBLAS_CORETYPE": "Zen"}
+    cpuinfo.write_text("flags : sse avx avx2 avx512f\n", encoding="utf-8")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", DETECTED)
+    assert openblas_kernels(cpuinfo) == {}
 
 
 def test_a_key_tells_content_and_order_apart(tmp_path: Path) -> None:
