@@ -67,8 +67,8 @@ class Race:
 
     def round(self, minimum_s: float) -> None:
         """Measure everything once."""
-        for name, works in self.original.round().items():
-            for work, taken in works.items():
+        for name, found in self.original.round().items():
+            for work, taken in found.items():
                 self.seconds.setdefault(work, {}).setdefault(name, []).append(taken)
         for name, rate in self.machine.round(minimum_s).items():
             self.rates.setdefault(name, []).append(rate)

@@ -10,7 +10,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 ORIGINAL, TUNED, BFLOAT16 = "original", "original, tuned", "bfloat16"
-"""The original with the kernels its OpenBLAS detects, and with the fastest it has; the port's engine of lower precision."""
+"""The original with the kernels its OpenBLAS detects, and with its fastest; the port's engine of lower precision."""
 PREDICTION, STEP, DENSE, REDUCED, LOADER, ROUND_OFF = 5.0, 6.0, 4.5, 3.0, 0.05, 1e-4
 """What is claimed: how many times as fast, the loader's share of an epoch, the relative error allowed in float32."""
 SCENE, SCENE_BYTES = 1.3, 1.2e9

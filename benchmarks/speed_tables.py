@@ -97,7 +97,7 @@ def machine_of(results: Results) -> str:
         "matrix products (GFLOP/s)": ", ".join(f"{dtype} {rate:.0f}" for dtype, rate in rates.items()),
         "memory (GB/s)": ", ".join(memory),
         "port": versions,
-        "original": f"{original['witness']}, Theano {original['stack'].get('theano')}, OpenBLAS kernels as it detects them",
+        "original": f"{original['witness']}, Theano {original['stack'].get('theano')}, OpenBLAS kernels as detected",
         "original, tuned": f"the fastest of {', '.join(original['auditions'])}: {kernels}",
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows.items())])

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity import bounds, reference
 from parity.decisions import decisions
-from parity.findings import Check, Finding, Verdict, kind, measure, require_shape
+from parity.findings import Check, Finding, Verdict, Window, kind, measure, require_shape
 from parity.graph import Graph, Node
 from parity.properties import PROPERTIES, why_unsound
 from parity.trace import FORCED, Record
@@ -143,17 +143,24 @@ def _property(node: Node, check: Check, trace: Record) -> Finding:
 
 
 def _measured(node: Node, check: Check, *, expected: np.ndarray, actual: np.ndarray, bound: np.ndarray) -> Finding:
-    constant = node.operation == "constant"
-    sides = {"expected": _voided(node, expected), "actual": _voided(node, actual)}
-    return measure(node.stage, check, **sides, bound=bound, meant_constant=constant)
+    constant, window = node.operation == "constant", _window(node)
+    sides = {"expected": _voided(expected, window), "actual": _voided(actual, window)}
+    return measure(node.stage, check, **sides, bound=bound, meant_constant=constant, proving=window)
 
 
-def _voided(node: Node, image: np.ndarray) -> np.ndarray:
-    """An image that is to be NaN outside a region with 0 in place of those NaN, and infinity where there is none."""
+def _window(node: Node) -> Window:
+    """Where an image is to be anything but NaN; all of it where the node tells nothing else."""
     within = node.attributes.get("within")
     if within is None:
-        return image
+        return ...
     row0, row1, col0, col1 = within
+    return slice(row0, row1), slice(col0, col1)
+
+
+def _voided(image: np.ndarray, window: Window) -> np.ndarray:
+    """An image that is to be NaN outside a window with 0 in place of those NaN, and infinity where there is none."""
+    if window is ...:
+        return image
     filled = np.where(np.isnan(image), 0, np.inf).astype(image.dtype)
-    filled[row0:row1, col0:col1] = image[row0:row1, col0:col1]
+    filled[window] = image[window]
     return filled

@@ -153,11 +153,12 @@ def test_image_with_something_else_fails(around: float, inside: float) -> None:
     assert failed(judged((OUTPUT, IMAGE), image(), image(around, inside))) == both
 
 
-def test_image_of_zeros_is_vacuous() -> None:
-    """What stands around a prediction does not make more of one that is 0 everywhere."""
+@pytest.mark.parametrize("dead", [0.0, 0.25])
+def test_image_of_one_number_is_vacuous(dead: float) -> None:
+    """What stands around a prediction does not make more of one that is the same everywhere."""
     pixels = np.full((3, 3), np.nan, "f4")
-    pixels[1:, :2] = 0
-    found = judged((OUTPUT, IMAGE), {"output": np.zeros((1, 1, 2, 2)), "geotiff/pixels": pixels})
+    pixels[1:, :2] = dead
+    found = judged((OUTPUT, IMAGE), {"output": np.full((1, 1, 2, 2), dead), "geotiff/pixels": pixels})
     assert {each.verdict for each in found.values()} == {Verdict.VACUOUS}
 
 

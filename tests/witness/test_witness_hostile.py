@@ -15,7 +15,7 @@ from parity.trace import write_request
 from parity_tests.probes import RECORDED_CASES
 from parity_tests.recorded import trace_path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORDED = trace_path(RECORDED_CASES[0])
 
 
