@@ -24,7 +24,7 @@ from benchmarks.speed_figures import GROWTH, SPEED, growth_figure, speed_figure
 from benchmarks.speed_machine import Rates, facts, seconds_a_call
 from benchmarks.speed_original import KERNELS, Original, find_original, make_problem
 from benchmarks.speed_port import Contender, contenders, errors, works
-from benchmarks.speed_ratios import RESULTS, claims, file_name
+from benchmarks.speed_ratios import RESULTS, claims, file_name, kept_scenes
 from benchmarks.speed_tables import HOLDS, claims_of, machine_of, scenes_of, speed_of
 from port.heap import keep_freed
 
@@ -105,7 +105,7 @@ def measure(witness: str, threads: int, effort: Effort, scenes: Sequence[tuple[i
         "first_call_s": first,
         "errors": errors(problem, original.raced()),
         "loader": loader.measure(effort.patches),
-        **({"scenes": _scenes(scenes)} if scenes else {}),
+        **({"scenes": _scenes(scenes), "scenes_date": datetime.now(UTC).date().isoformat()} if scenes else {}),
     }
 
 
@@ -127,7 +127,8 @@ def _sizes(words: Sequence[str] | None) -> Sequence[tuple[int, int]]:
 
 
 def write(results: dict[str, Any], folder: Path = RESULTS) -> Path:
-    """Keep the results by their day, a row a line, and draw the figures."""
+    """Keep the results by their day, a row a line, and draw the figures; scenes not measured are those of before."""
+    results = {**kept_scenes(folder), **results}
     path = folder / file_name(datetime.fromisoformat(results["date"]).date())
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     speed_figure(SPEED, results)

@@ -1,8 +1,8 @@
 """The original's side of the race: its forward pass and its training step, timed by the live witness.
 
 The witness starts anew each round; starting, compiling and the first call are not counted. It runs twice: as its
-container is, with the kernels that its OpenBLAS of 2021 detects, and tuned, with the kernels of that OpenBLAS that are
-fastest on this processor. On one younger than itself it detects slow ones, so that the two lie far apart.
+environment is, with the kernels that its OpenBLAS detects, and tuned, with those that are fastest on this processor. On
+one younger than itself it detects slow ones.
 """
 
 import os
@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.speed_ratios import ORIGINAL, TUNED
 from parity import witness
 from parity.errors import WitnessError
-from parity.trace import write_request
+from parity.trace import read_trace, write_request
 from parity.witness_live import DETECTED, LiveWitness
 from parity_tests.probes import as_float32_values, patches, scaled_weights
 from port.bands import Band
@@ -70,6 +70,8 @@ class Original:
         minimum_s: how long a measurement repeats its call, at least.
         auditions: seconds a call, by kernels and work.
         answers: what it computed, by kernels: `output` of the batch, `velocity/*` after the first step from rest.
+        stacks: what computed it, by kernels, as each answer tells: versions, kernels, threads.
+        failures: why it ran with other kernels not at all.
     """
 
     live: LiveWitness
@@ -77,19 +79,22 @@ class Original:
     minimum_s: float
     auditions: dict[str, dict[str, float]] = field(default_factory=dict)
     answers: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    stacks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
     def audition(self, kernels: Sequence[str] = KERNELS) -> None:
         """Time each kind of kernel, `detected` among them.
 
         Raises:
-            WitnessError: it cannot run as its container is.
+            WitnessError: it cannot run as its environment is.
         """
         for name in kernels:
             try:
                 self.auditions[name] = self._time(name, repeats=2)
-            except WitnessError:
+            except WitnessError as error:
                 if name == DETECTED:
                     raise
+                self.failures[name] = str(error)
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -111,9 +116,9 @@ class Original:
         return {name: [self.answers[each] for each in chosen] for name, chosen in kernels.items()}
 
     def told(self) -> dict[str, Any]:
-        """What ran: the witness, its stack, its threads, the auditions and who won them."""
-        told = {"witness": self.live.name, "stack": dict(self.live.stack), "threads": self.live.threads}
-        return {**told, "auditions": self.auditions, "kernels": self.chosen}
+        """What ran: the witness, its stack as its container is, its threads, the auditions and who won them."""
+        told = {"witness": self.live.name, "stack": self.stacks[DETECTED], "threads": self.live.threads}
+        return {**told, "auditions": self.auditions, "failures": self.failures, "kernels": self.chosen}
 
     def _time(self, kernels: str, repeats: int) -> dict[str, float]:
         """Seconds a call of each work, by `repeats` measurements the fastest."""
@@ -128,14 +133,15 @@ class Original:
         return found
 
     def _asked(self, of: str, kernels: str, repeats: int) -> dict[str, np.ndarray]:
-        """What the witness says of the batch, or of the region."""
+        """What the witness says of the batch, or of the region; what it runs on is kept."""
         with tempfile.TemporaryDirectory() as folder, _environment(OPENBLAS_CORETYPE=kernels):
             request, answer = Path(folder) / "request.npz", Path(folder) / "answer.npz"
             timing = {"repeats": repeats, "minimum_s": self.minimum_s, "works": list(WORK[of])}
             _write(request, self.problem, of, timing)
             self.live.ask("legacy.timing", request, answer)
-            with np.load(answer, allow_pickle=False) as found:
-                return {name: found[name] for name in found}
+            found = read_trace(answer)
+            self.stacks[kernels] = found.manifest["stack"]
+            return dict(found.arrays)
 
 
 def find_original(name: str, problem: Problem, *, threads: int, minimum_s: float) -> Original:

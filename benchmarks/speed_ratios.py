@@ -69,6 +69,13 @@ def newest(folder: Path = RESULTS) -> Results:
     return read
 
 
+def kept_scenes(folder: Path = RESULTS) -> Results:
+    """The whole scenes of the newest results, and the day they were measured; nothing where there are none."""
+    if not list(folder.glob("speed-????-??-??.json")):
+        return {}
+    return {name: found for name, found in newest(folder).items() if name in ("scenes", "scenes_date")}
+
+
 def ratio(slow: Sequence[float], fast: Sequence[float]) -> Spread:
     """How many times as fast, from the seconds of both in the same rounds."""
     return Spread.of([s / f for s, f in zip(slow, fast, strict=True)])
@@ -114,7 +121,7 @@ def claims(results: Results) -> list[Claim]:
 
 
 def _against_original(results: Results, work: str, what: str, wanted: float) -> Claim:
-    """The original as its container is; beside it, what is left against the original with its fastest kernels."""
+    """The original as its environment is; beside it, what is left against the original with its fastest kernels."""
     name = best(results, work)
     spread, tuned = (to_original(results, work, name, original) for original in (ORIGINAL, TUNED))
     found = f"{spread:.1f} x with {name}; {tuned:.1f} x against the tuned original"
@@ -134,8 +141,8 @@ def _reduced(results: Results, work: str, what: str) -> Claim:
     """bfloat16 is asked for where a product unit multiplies in it; vdpbf16ps alone does at most two FMAs' work."""
     seconds = results["seconds"][work]
     spread = ratio(seconds[best(results, work)], seconds[BFLOAT16])
-    machine = ratio(gemm(results, BFLOAT16), gemm(results, "float32"))
-    found = f"{spread:.1f} x; the machine's own matrix products {machine:.1f} x"
+    machine = share_of_gemm(results, work, BFLOAT16)
+    found = f"{spread:.1f} x, {machine:.1f} x the machine's float32 matrix products"
     holds: bool | None = spread.median >= REDUCED
     if "amx_bf16" not in results["machine"]["flags"]:
         reason = "at most 2 x by avx512_bf16" if "avx512_bf16" in results["machine"]["flags"] else "no instructions"
@@ -155,7 +162,7 @@ def _loading(results: Results) -> Claim:
     """The share where it is largest."""
     worst = max(results["loader"], key=lambda row: row["share"])
     found = f"{100 * worst['share']:.1f} % ({worst['recipe']}, {worst['batching']})"
-    text = f"the data loader takes at most {100 * LOADER:g} % of an epoch"
+    text = f"the data loader takes at most {100 * LOADER:g} % of an epoch by the default engine"
     return Claim(text, found, worst["share"] <= LOADER)
 
 

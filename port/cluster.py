@@ -200,14 +200,14 @@ def _client(place: Place, stack: ExitStack) -> Any:
         from distributed.utils import silence_logging_cmgr
     except ImportError as problem:
         raise ClusterError(
-            f"a cluster needs Dask, which is not installed here ({problem}); install sar2ndvi[cluster], or with "
-            "python -m pip install 'dask>=2025.1' 'distributed>=2025.1'"
+            f"a cluster needs Dask, which is not here ({problem}); install this program's extra `cluster`, or "
+            "run python -m pip install 'dask>=2025.1' 'distributed>=2025.1'"
         ) from problem
     stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
     address = stack.enter_context(_processes(place.jobs)) if place.address == LOCAL else place.address
     try:
         return stack.enter_context(Client(address, timeout=place.wait_s, set_as_default=False))
-    except (OSError, TimeoutError, ValueError) as problem:
+    except (OSError, TimeoutError, ValueError, TypeError) as problem:  # TypeError: tls:// without a certificate
         raise ClusterError(
             f"no scheduler at {address!r} ({problem}); start one with `dask scheduler` and give the address it prints, "
             "such as tcp://10.0.0.1:8786"

@@ -25,6 +25,11 @@ def conditions(processes: int = 1) -> dict[str, Any]:
     }
 
 
+def threads_for(recorded: Mapping[str, Any], processes: int) -> int:
+    """PyTorch's threads of each of so many processes, which together have as many as those that were recorded."""
+    return max(1, int(recorded["threads"]) * int(recorded["processes"]) // processes)
+
+
 def changed(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """Each condition that is not what was recorded, with both values."""
     before, now = (_flat(found) for found in (recorded, here))

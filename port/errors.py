@@ -45,5 +45,9 @@ class OutputError(Sar2NdviError):
     """A result that cannot be written where asked."""
 
 
+class LostProcessError(Sar2NdviError):
+    """One of the processes that train together is gone."""
+
+
 class ClusterError(Sar2NdviError):
     """A cluster that cannot be used: no scheduler, no worker left, another code there, a scene that is not seen."""

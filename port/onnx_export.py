@@ -119,7 +119,8 @@ def _library(name: str) -> Any:
         return import_module(name)
     except ImportError as problem:
         raise SettingError(
-            f"export needs {name}, which is not installed ({problem}); install the extra: pip install 'sar2ndvi[onnx]'"
+            f"export needs {name}, which is not installed ({problem}); install this program's extra `onnx`, or "
+            "run python -m pip install onnx onnxruntime onnxscript"
         ) from problem
 
 

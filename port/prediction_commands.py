@@ -109,9 +109,10 @@ def predict_scenes(
     engine: EngineOption = DEFAULT,
     switches: Mapping[str, Any],
 ) -> None:
-    """Estimate NDVI at t of many scenes, or of one huge mosaic, over a Dask cluster: the same numbers as `predict`.
+    """Estimate NDVI at t of many scenes, or of one huge mosaic, over a Dask cluster.
 
-    Scenes that are done are not done again: the same command goes on where it was stopped.
+    The numbers are those of `predict` by the same --tile-px. Scenes that are done are not done again: the same command
+    goes on where it was stopped.
     """
     given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
     order = Order(

@@ -11,6 +11,8 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from port.errors import LostProcessError
+
 Told = TypeVar("Told")
 
 
@@ -52,13 +54,13 @@ class Processes:
 def joined_processes() -> Iterator[Processes]:
     """The processes that `torchrun` started, for as long as the context stands; without it, this one alone.
 
-    They talk by nccl where each has a GPU, by gloo where they compute on processors.
+    They talk by nccl where each has a GPU of its own, by gloo where they compute on processors.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Processes()
         return
-    gpu = int(os.environ["LOCAL_RANK"]) if torch.cuda.is_available() else None
+    gpu = int(os.environ["LOCAL_RANK"]) if torch.cuda.device_count() >= processes_here() else None
     if gpu is not None:
         torch.cuda.set_device(gpu)
     distributed.init_process_group("gloo" if gpu is None else "nccl")
@@ -66,6 +68,23 @@ def joined_processes() -> Iterator[Processes]:
         yield Processes(distributed.get_rank(), count, gpu)
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def others_needed(processes: Processes) -> Iterator[None]:
+    """A context in which it is no mistake of the program when another process is gone.
+
+    Raises:
+        LostProcessError: one is.
+    """
+    try:
+        yield
+    except RuntimeError as problem:
+        if "onnection" not in str(problem):  # as gloo, nccl and torch's own store say it
+            raise
+        raise LostProcessError(
+            f"process {processes.rank} of {processes.count} has lost another; the error of that one tells why"
+        ) from problem
 
 
 def end_helping() -> NoReturn:

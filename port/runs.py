@@ -16,14 +16,14 @@ from port import checkpoints, run_record
 from port.audit import check_scale
 from port.baselines import missing_remark
 from port.checkpoints import capture
-from port.conditions import changed, conditions
+from port.conditions import changed, conditions, threads_for
 from port.evaluation import Comparison, Maps, accuracy, compare, read_maps
 from port.files import replacing, write_text
 from port.network import FusionCNN, make_network
 from port.observer import Observer, Silent
 from port.patches import clear_patches, excluding
 from port.prediction import predictable, write_prediction
-from port.processes import Processes
+from port.processes import Processes, others_needed
 from port.regions import TEST_FRACTION, Region
 from port.run_folders import RunFolder, new_folder, resumed_folder, unfinished
 from port.scenes import Scene
@@ -85,7 +85,7 @@ def resume(
     """Go on with the unfinished run of a name in `out`, or of a path, to what it would have been if never stopped.
 
     `given` is what it must have been begun with, by the names of its record. All else is taken from there, also the
-    number of PyTorch's threads, which is set.
+    number of PyTorch's threads, which is set; other processes than those before share their threads out anew.
 
     Raises:
         SettingError: no such run, it is finished, another process works on it, or it was begun with something else.
@@ -96,7 +96,7 @@ def resume(
     record = run_record.read(folder.partial)
     run_record.check_given(record, given, folder.path)
     settings = run_record.settings_of(record, folder.path.parent)
-    torch.set_num_threads(record["threads"])
+    torch.set_num_threads(threads_for(record, together.count))
     with resumed_folder(folder):
         if differences := changed(record, conditions(together.count)):
             told.remark(f"not the conditions it began in, so the last bits may differ: {'; '.join(differences)}")
@@ -105,7 +105,16 @@ def resume(
 
 
 def help_training(processes: Processes) -> None:
-    """Train beside the first process, which runs all the rest; nothing is written."""
+    """Train beside the first process, which runs all the rest; nothing is written.
+
+    Raises:
+        LostProcessError: another process ended before all was done; what that one says tells why.
+    """
+    with others_needed(processes):
+        _help_training(processes)
+
+
+def _help_training(processes: Processes) -> None:
     told = cast(_Plan, processes.told(None))
     torch.set_num_threads(told.threads)
     scene = Scene.open(told.scene, first_date=told.settings.first_date, nodata=told.settings.recipe.nodata)

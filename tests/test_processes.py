@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -89,15 +88,30 @@ def test_blocks_are_shared_out_too(synthetic_folder: Path, tmp_path: Path) -> No
 def test_training_goes_on_by_another_number_of_processes(
     before: int, after: int, alone: Path, synthetic_folder: Path, tmp_path: Path
 ) -> None:
-    """Killed once some epochs are kept, resumed it ends in the same weights, and its losses are all there."""
+    """Killed once some epochs are kept, resumed it ends in the same weights, and its losses are all there.
+
+    The threads of all processes together are as many as before.
+    """
     killed_when(command(tmp_path, synthetic_folder, processes=before), tmp_path)
     (partial,) = tmp_path.iterdir()
     said = done(started_by(after, "train", "--resume", str(partial)))
     assert re.search(rf"training goes on after epoch \d+ of {EPOCHS}\n", said)
     assert f"processes {before} then, {after} now" in said
+    assert ("threads 1 then, 2 now" in said) is (after < before)
     assert_same(alone, tmp_path)
     (run,) = tmp_path.iterdir()
     assert len((run / "loss.csv").read_text().splitlines()) == EPOCHS + 1
+
+
+def test_one_s_error_is_told_once(synthetic_folder: Path, tmp_path: Path) -> None:
+    """What the first process is refused ends the others too, and none of them calls it a mistake of the program."""
+    words = command(tmp_path, synthetic_folder, "--test-region", "0:8,0:8", processes=2)
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=600)
+    assert ended.returncode == 1  # torchrun's own
+    assert re.search(r"^error: region 0:8,0:8 lies within 8 px", ended.stderr, re.MULTILINE), ended.stderr
+    assert ended.stderr.count("error: process 1 of 2 has lost another") <= 1  # torchrun may end it before it says so
+    assert "mistake of the program" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def killed_when(words: Sequence[str], out: Path) -> None:
@@ -127,20 +141,27 @@ def told(word: str) -> list[int]:
 
 @pytest.mark.parametrize("batching", ["patches", "blocks"])
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_shares_meet_nowhere(batching: str, count: int, synthetic_scene: Scene) -> None:
-    """Each batch's weights add up to the number of processes, and every patch is in one share alone."""
+def test_shares_meet_nowhere(
+    batching: str, count: int, synthetic_scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each patch of a batch is asked for by one process alone, but for those that have no weight in their share."""
     chosen = recipe(batch_size=16, precision="float64", batching=batching)
     with BandStack(synthetic_scene) as stack:
         patches = patch_grid(synthetic_scene.shape, side_px=33, stride_px=8, origin_px=0)[:90]
         dataset = SentinelPatchDataset(stack, patches, bands=variant_bands("SAR"), recipe=chosen, border_px=8)
         whole = BlockDataset(dataset) if batching == "blocks" else dataset
-        items = [np.array_split(batch, count) for batch in whole.batch_items(4)]
+        asked: list[list[int]] = []
+        batch = whole.batch
+        monkeypatch.setattr(whole, "batch", lambda items: asked.append([int(item) for item in items]) or batch(items))
         shares = [list(Shares(whole, Processes(rank, count)).batches(4)) for rank in range(count)]
-    for number, split in enumerate(items):
-        assert len(np.unique(np.concatenate(split))) == sum(map(len, split))
+        batches = [items.tolist() for items in whole.batch_items(4)]
+    of = [asked[rank * len(batches) : (rank + 1) * len(batches)] for rank in range(count)]
+    for number, items in enumerate(batches):
         parts = [share[number].weights.sum().item() for share in shares]
         assert abs(sum(parts) - count) < 1e-12
-        assert [part == 0 for part in parts] == [len(part) == 0 for part in split]
+        given = [item for rank in range(count) if parts[rank] for item in of[rank][number]]
+        assert given == items
+        assert all(of[rank][number] == items[:1] for rank in range(count) if not parts[rank])
         assert len({share[number].patches for share in shares}) == 1
     assert sum(share.patches for share in shares[0]) == 90
 

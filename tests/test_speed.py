@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import speed_original, speed_port
+from benchmarks import speed, speed_original, speed_port
 from benchmarks.loader import Stopwatch
 from benchmarks.speed_figures import growth_figure, speed_figure
 from benchmarks.speed_machine import FLAGS, facts, seconds_a_call
@@ -21,7 +21,7 @@ from benchmarks.speed_port import ENGINES, ONNX, blocks_batch, contenders, error
 from benchmarks.speed_ratios import ORIGINAL, TUNED, Spread, best, claims, file_name, gemm, newest, ratio, share_of_gemm
 from benchmarks.speed_tables import claims_of, machine_of, scenes_of, speed_of
 from parity.errors import WitnessError
-from parity.trace import read_request
+from parity.trace import read_request, write_trace
 from port.lasagne_weights import from_state
 from port.training import mean_absolute_error
 
@@ -38,7 +38,7 @@ def results() -> dict[str, Any]:
     engines = {"eager": 2.0, "channels-last": 1.0, "bfloat16": 0.25}
     originals = {ORIGINAL: rounds(6), TUNED: rounds(3)}
     predicting = {**originals, **{n: rounds(s) for n, s in engines.items()}, ONNX: rounds(1.5)}
-    kernels = {"auditions": {"detected": {"forward": 6.0}, "Zen": {"forward": 3.0}}, "kernels": {"forward": "Zen"}}
+    kernels = {"auditions": {"detected": {"step": 18.0}, "Zen": {"step": 9.0}}, "kernels": {"forward": "Zen"}}
     return {
         "date": "2026-05-04",
         "rounds": 2,
@@ -131,7 +131,8 @@ def test_bfloat16_is_not_asked_of_a_processor_without_its_units(results: dict[st
     results["machine"]["flags"] = ["avx512_bf16"]
     (claim, _) = [claim for claim in claims(results) if "bfloat16" in claim.text]
     assert claim.holds is None
-    assert claim.found.startswith("4.0 (4.0 to 4.0) x; the machine's own matrix products 4.0 (4.0 to 4.0) x; not asked")
+    products = "3.2 (3.2 to 3.2) x the machine's float32 matrix products"
+    assert claim.found.startswith(f"4.0 (4.0 to 4.0) x, {products}; not asked")
 
 
 def test_the_loader_is_judged_only_where_it_was_measured(results: dict[str, Any]) -> None:
@@ -168,7 +169,8 @@ def test_the_table_of_the_machine_names_what_ran(results: dict[str, Any]) -> Non
         "Some CPU, 2 threads",
         "float32 188, bfloat16 750",
         "triad 7.5",
-        "the fastest of detected, Zen: forward Zen",
+        "| original, tuned | forward Zen |",
+        "detected 18.00, Zen 9.00",
     ):
         assert part in text
 
@@ -180,6 +182,20 @@ def test_results_are_kept_by_day(tmp_path: Path, results: dict[str, Any]) -> Non
         (tmp_path / f"speed-{day}.json").write_text(json.dumps({**results, "date": day}), encoding="utf-8")
     (tmp_path / "speed-notes.json").write_text("{}", encoding="utf-8")
     assert newest(tmp_path)["date"] == "2026-11-01"
+
+
+def test_scenes_that_are_not_measured_are_those_of_before(
+    tmp_path: Path, results: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the day they were measured; a run that measures them replaces them; the figures are drawn of both."""
+    for name in ("SPEED", "GROWTH"):
+        monkeypatch.setattr(speed, name, tmp_path / f"{name}.png")
+    speed.write({**results, "scenes": [scene(4000)], "scenes_date": results["date"]}, tmp_path)
+    speed.write({**results, "date": "2026-06-01"}, tmp_path)
+    assert (newest(tmp_path)["scenes"], newest(tmp_path)["scenes_date"]) == ([scene(4000)], "2026-05-04")
+    speed.write({**results, "date": "2026-06-01", "scenes": [scene(5000)], "scenes_date": "2026-06-01"}, tmp_path)
+    assert (newest(tmp_path)["scenes"], newest(tmp_path)["scenes_date"]) == ([scene(5000)], "2026-06-01")
+    assert (tmp_path / "GROWTH.png").is_file()
 
 
 def test_no_results_are_told(tmp_path: Path) -> None:
@@ -303,7 +319,7 @@ class FakeWitness:
         works = read_request(request).manifest["timing"]["works"]
         told = {"seconds/forward": np.array([forward, 9.0]), "seconds/step": np.array([step])}
         seconds = {name: value for name, value in told.items() if name.removeprefix("seconds/") in works}
-        np.savez(answer, output=np.zeros(1), **seconds)
+        write_trace(answer, {"stack": {"blas_kernels": kernels}}, {"output": np.zeros(1), **seconds})
 
 
 def fake_original() -> Original:
@@ -323,6 +339,8 @@ def test_the_original_races_as_it_is_and_with_its_fastest_kernels(monkeypatch: p
         TUNED: {"forward": 1.0, "step": 1.0, "region": 1.0},
     }
     assert {name: len(answers) for name, answers in original.raced().items()} == {ORIGINAL: 1, TUNED: 2}
+    assert original.told()["stack"] == {"blas_kernels": "detected"}
+    assert original.told()["failures"] == {"Future": "illegal instruction"}
     assert "OPENBLAS_CORETYPE" not in os.environ
 
 
