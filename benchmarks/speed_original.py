@@ -5,6 +5,7 @@ environment is, with the kernels that its OpenBLAS detects, and tuned, with thos
 one younger than itself it detects slow ones.
 """
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ import numpy as np
 from benchmarks.speed_ratios import ORIGINAL, TUNED
 from parity import witness
 from parity.errors import WitnessError
-from parity.trace import read_trace, write_request
+from parity.trace import write_request
 from parity.witness_live import DETECTED, LiveWitness
 from parity_tests.probes import as_float32_values, patches, scaled_weights
 from port.bands import Band
@@ -139,9 +140,10 @@ class Original:
             timing = {"repeats": repeats, "minimum_s": self.minimum_s, "works": list(WORK[of])}
             _write(request, self.problem, of, timing)
             self.live.ask("legacy.timing", request, answer)
-            found = read_trace(answer)
-            self.stacks[kernels] = found.manifest["stack"]
-            return dict(found.arrays)
+            with np.load(answer, allow_pickle=False) as found:
+                arrays = {name: found[name] for name in found}
+        self.stacks[kernels] = json.loads(arrays.pop("manifest").tobytes())["stack"]
+        return arrays
 
 
 def find_original(name: str, problem: Problem, *, threads: int, minimum_s: float) -> Original:

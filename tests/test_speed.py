@@ -21,7 +21,7 @@ from benchmarks.speed_port import ENGINES, ONNX, blocks_batch, contenders, error
 from benchmarks.speed_ratios import ORIGINAL, TUNED, Spread, best, claims, file_name, gemm, newest, ratio, share_of_gemm
 from benchmarks.speed_tables import claims_of, machine_of, scenes_of, speed_of
 from parity.errors import WitnessError
-from parity.trace import read_request, write_trace
+from parity.trace import read_request
 from port.lasagne_weights import from_state
 from port.training import mean_absolute_error
 
@@ -319,7 +319,8 @@ class FakeWitness:
         works = read_request(request).manifest["timing"]["works"]
         told = {"seconds/forward": np.array([forward, 9.0]), "seconds/step": np.array([step])}
         seconds = {name: value for name, value in told.items() if name.removeprefix("seconds/") in works}
-        write_trace(answer, {"stack": {"blas_kernels": kernels}}, {"output": np.zeros(1), **seconds})
+        manifest = np.frombuffer(json.dumps({"stack": {"blas_kernels": kernels}}).encode(), np.uint8)
+        np.savez(answer, manifest=manifest, output=np.zeros(1), **seconds)
 
 
 def fake_original() -> Original:
