@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 """Where legacy/ and Dockerfile.legacy stand."""
 START_S, PAIR_S = 300.0, 120.0
 """Allowed to start and compile, and for each request: about ten times what either takes on one core."""
+DETECTED = "detected"
+"""The value of OPENBLAS_CORETYPE that leaves the choice of kernels to OpenBLAS."""
 MEMORY_MB = 8192
 """Address space a witness may take; it needs less than 2 GB for the requests of the parity run."""
 
@@ -196,10 +198,6 @@ def cache() -> Path:
     path = Path(os.environ.get("SAR2NDVI_CACHE") or Path(home) / "sar2ndvi").resolve()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
-
-
-DETECTED = "detected"
-"""The value of OPENBLAS_CORETYPE that leaves the choice of kernels to OpenBLAS."""
 
 
 def openblas_kernels(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:

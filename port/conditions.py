@@ -26,8 +26,8 @@ def conditions(processes: int = 1) -> dict[str, Any]:
 
 
 def threads_for(recorded: Mapping[str, Any], processes: int) -> int:
-    """PyTorch's threads of each of so many processes, which together have as many as those that were recorded."""
-    return max(1, int(recorded["threads"]) * int(recorded["processes"]) // processes)
+    """PyTorch's threads of each of so many processes, in all as many as recorded (of one process, if not told)."""
+    return max(1, int(recorded["threads"]) * int(recorded.get("processes", 1)) // processes)
 
 
 def changed(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -80,7 +80,7 @@ def others_needed(processes: Processes) -> Iterator[None]:
     try:
         yield
     except RuntimeError as problem:
-        if "onnection" not in str(problem):  # as gloo, nccl and torch's own store say it
+        if "onnection" not in str(problem):  # as gloo says it
             raise
         raise LostProcessError(
             f"process {processes.rank} of {processes.count} has lost another; the error of that one tells why"

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from port.bands import variant_bands
 from port.blocks import BlockDataset
+from port.conditions import threads_for
 from port.dataset import SentinelPatchDataset
 from port.patches import patch_grid
 from port.processes import Processes, joined_processes
@@ -101,6 +102,16 @@ def test_training_goes_on_by_another_number_of_processes(
     assert_same(alone, tmp_path)
     (run,) = tmp_path.iterdir()
     assert len((run / "loss.csv").read_text().splitlines()) == EPOCHS + 1
+
+
+@pytest.mark.parametrize(
+    ("recorded", "count", "threads"),
+    [({"threads": 16, "processes": 1}, 16, 1), ({"threads": 1, "processes": 4}, 2, 2), ({"threads": 3}, 2, 1)],
+    ids=["spread", "gathered", "processes not told"],
+)
+def test_other_processes_share_the_threads_out(recorded: dict[str, int], count: int, threads: int) -> None:
+    """As many in all as before, whole ones, at least one each; a record without processes is of one."""
+    assert threads_for(recorded, count) == threads
 
 
 def test_one_s_error_is_told_once(synthetic_folder: Path, tmp_path: Path) -> None:
