@@ -41,6 +41,7 @@ class Row:
 ROWS = (
     Row(REAL, "SOPTII", 8, (0, 1, 2, 3, 4)),
     Row("synthetic", "SOPTIIp", 8, (0, 1), 256),
+    Row("synthetic", "SOPTIIp", 128, (0, 1, 2), 512),
 )
 
 

@@ -31,7 +31,7 @@ from port.command_options import (
 from port.engine_difference import EngineDifference, engine_difference
 from port.engines import DEFAULT, ENGINES, check_engine
 from port.evaluation import compared, read_maps
-from port.heap import share_freed
+from port.heap import keep_freed, share_freed
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
 from port.outputs import check_free, check_place
@@ -62,6 +62,7 @@ def predict(
     switches: Mapping[str, Any],
 ) -> None:
     """Estimate NDVI at t of a region, as a georeferenced GeoTIFF."""
+    keep_freed()
     share_freed()
     use_threads(threads)
     given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))

@@ -26,7 +26,8 @@ def test_missing_scene_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         Trainings([Row("place", "SOPTII", "corrected", (0,))])
 
 
-def test_training_is_the_products_run(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("quick_runs")
+def test_training_is_the_products_run() -> None:
     """In a process of its own it gives what it gives here, each once however many rows ask."""
     row = Row(ONE_SYNTHETIC, "OPTI", "corrected", (3,), {"epochs": 1, "stride_px": 32})
     found = Trainings([row, replace(row, seeds=(3,))])

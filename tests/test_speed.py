@@ -63,7 +63,10 @@ def results() -> dict[str, Any]:
             "bfloat16": {"output": 5e-3, "gradient": 2e-3},
             ONNX: {"output": 1e-6},
         },
-        "loader": [{"recipe": "original", "batching": "patches", "share": 0.04}],
+        "loader": [
+            {"recipe": "original", "batching": "patches", "engine": "channels-last", "share": 0.04},
+            {"recipe": "original", "batching": "patches", "engine": "bfloat16", "share": 0.06},
+        ],
     }
 
 
@@ -133,6 +136,13 @@ def test_bfloat16_is_not_asked_of_a_processor_without_its_units(results: dict[st
     assert claim.holds is None
     products = "3.2 (3.2 to 3.2) x the machine's float32 matrix products"
     assert claim.found.startswith(f"4.0 (4.0 to 4.0) x, {products}; not asked")
+
+
+def test_the_loaders_share_by_bfloat16_is_told_beside(results: dict[str, Any]) -> None:
+    """It is larger, for the epoch is shorter; what is claimed is the default's."""
+    (claim,) = [claim for claim in claims(results) if "data loader" in claim.text]
+    assert claim.found == "4.0 % (original, patches); 6.0 % of an epoch by bfloat16"
+    assert claim.holds
 
 
 def test_the_loader_is_judged_only_where_it_was_measured(results: dict[str, Any]) -> None:

@@ -184,7 +184,9 @@ def test_large_file_is_refused_unread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "reason"), [(make, BOMBS[make]) for make in (long_directory, overlapping)], ids=lambda part: str(part)[:20]
+    ("make", "reason"),
+    [(make, BOMBS[make]) for make in (long_header, long_directory, overlapping)],
+    ids=lambda part: str(part)[:20],
 )
 def test_bomb_is_refused_before_it_goes_off(make: Callable[[Path], None], reason: str, tmp_path: Path) -> None:
     """In this process, which could hold it: the same reason."""
