@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import case_study_tables, scale_tables, scene_tables, speed_tables, zoo_tables
 from benchmarks.accuracy import METRICS, ROWS
+from benchmarks.batching import BATCHINGS
 from benchmarks.load import load_table
 from gate_tests.chosen import chosen
 from gate_tests.claims import claims
@@ -168,16 +169,16 @@ def ledger() -> str:
 
 
 def batching() -> str:
-    """MAE of training by patches and by blocks, with the same batch size: mean and spread over the seeds."""
+    """MAE of training by patches and by blocks, of the same batch size: mean and spread over the seeds."""
     entries = json.loads((RESULTS / "batching.json").read_text(encoding="utf-8"))
     lines = [
-        "| scene | variant | batch | seeds | interpolation | by patches | by blocks |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        f"| scene | variant | batch | seeds | interpolation | {' | '.join(f'by {kind}' for kind in BATCHINGS)} |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for key in dict.fromkeys((entry["scene"], entry["variant"], entry["batch_size"]) for entry in entries):
         found = [entry for entry in entries if (entry["scene"], entry["variant"], entry["batch_size"]) == key]
         base = statistics.mean(entry["interpolation"] for entry in found)
-        errors = [[entry["mae"] for entry in found if entry["batching"] == kind] for kind in ("patches", "blocks")]
+        errors = [[entry["mae"] for entry in found if entry["batching"] == kind] for kind in BATCHINGS]
         cells = [f"{statistics.mean(error):.4f} ± {statistics.stdev(error):.4f}" for error in errors]
         lines.append(f"| {' | '.join(map(str, key))} | {len(errors[1])} | {base:.4f} | {' | '.join(cells)} |")
     return "\n".join(lines)
