@@ -9,8 +9,9 @@ from parity.data_operations import covered_pixels, patch_grid
 from parity.findings import Check, Finding, Verdict
 from parity.graph import Node
 from parity.layer_operations import ignored, winners
-from parity.steps import VALIDATION
+from parity.steps import BATCHES, VALIDATION, rows_used
 from parity.trace import Record
+from parity.training import Training
 
 Branches = Mapping[str, int]
 IMAGES = 4
@@ -21,7 +22,8 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
     """For each stage with branches, how many elements took each.
 
     A rectifier has negative and positive pre-activations; its gradient also those exactly 0 that a gradient reaches;
-    the absolute error falls on either side of 0 or, where its gradient is used, is a tie; a patch is kept, ends with
+    the absolute error falls on either side of 0 or, where its gradient is used, is a tie; each class is some image's
+    that a step uses; training that is told leaves losses and last weights to be judged; a patch is kept, ends with
     the raster, or is refused by one mask alone or one of its edges alone; a shuffled list is longer than what is taken
     of it; a mask leaves pixels out; a pool that is told to ignore its border has one; windows have one maximum or
     several; a patch list may leave an incomplete last batch. Besides these there are the mistakes in bands, kernels and
@@ -43,6 +45,8 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
                 found[node.stage] = _signs(difference, "below", "above")
                 if node.inputs in differentiated:
                     found[node.stage]["tie"] = int((difference == 0).sum())
+            case "categorical_cross_entropy":
+                found[node.stage] = _classes(node, trace)
             case "max_pool" | "mean_pool" if node.attributes.get("ignore_border"):
                 found[node.stage] = {"pixels of the border ignored": int(ignored(inputs[0], **node.attributes).sum())}
             case "max_pool_gradient":
@@ -59,6 +63,16 @@ def branches(trace: Record) -> dict[str, dict[str, int]]:
             case operation if operation in (*BANDS, *CONVOLUTIONS) and trace[node.stage].size:
                 found[node.stage] = bands(node, trace) | kernels(node, trace)
     return {stage: counts for stage, counts in found.items() if counts} | _batches(trace)
+
+
+def _classes(node: Node, trace: Record) -> dict[str, int]:
+    """Images of each class among the labels that the steps use, or, of labels that are in no list, among all."""
+    probabilities, labels = (trace[name] for name in node.inputs)
+    source = trace.graph[node.inputs[1]]
+    if source.operation in BATCHES and trace.manifest.get("training"):
+        training = Training.from_manifest(trace.manifest, where=str(trace.path))
+        labels = trace[source.inputs[0]][rows_used(trace.graph, trace.arrays, training)]
+    return {f"label {label}": int((labels == label).sum()) for label in range(probabilities.shape[1])}
 
 
 def _ties(node: Node, inputs: list[np.ndarray]) -> dict[str, int]:
@@ -108,11 +122,13 @@ def _ends(stage: str, trace: Record) -> list[int]:
 
 
 def _batches(trace: Record) -> dict[str, dict[str, int]]:
-    """How the lists of patches go into batches."""
+    """What is told of the training, and how the lists of patches go into its batches."""
     training = trace.manifest.get("training") or {}
     found: dict[str, dict[str, int]] = {}
     listed = "patches/raw" if "patches/raw" in trace.arrays else _given_list(trace)
-    if training and listed:
+    if training:
+        found["training"] = _told(trace, training["steps"])
+    if training and listed and "loss/curve" in trace.graph.stages:
         found["loss/curve"] = {
             "incomplete last batch": len(trace[listed]) % training["batch_size"],
             "second pass over the list": max(0, training["steps"] - training["batches"]),
@@ -122,6 +138,17 @@ def _batches(trace: Record) -> dict[str, dict[str, int]]:
             left = len(trace[VALIDATION["patches/raw"]]) % training["batch_size"]
             found[node.stage] = {"incomplete last batch": left}
     return found
+
+
+def _told(trace: Record, steps: int) -> dict[str, int]:
+    """What there is of the training to be judged: without its losses and its last weights any training would pass."""
+    told = [
+        (node.attributes["of"], node.attributes.get("step")) for node in trace.graph if node.operation == "trajectory"
+    ]
+    return {
+        "losses told": sum(of == "loss" for of, _ in told),
+        "weights told after the last step": sum(of.startswith("weight/") and step == steps for of, step in told),
+    }
 
 
 def _given_list(trace: Record) -> str:

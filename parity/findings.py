@@ -1,6 +1,6 @@
 """A finding: what one check of one stage saw, in units of its bound."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import EllipsisType
@@ -40,6 +40,14 @@ class Check(StrEnum):
     TRUTH = "truth"  # either side after many steps against float64 numpy
     COVERAGE = "coverage"  # that the probe reached every branch
     LEDGER = "ledger"  # a run of the port with one switch of its own against the ledger's entry
+
+
+_SIDES: Mapping[Check, tuple[str, str]] = {
+    Check.REFERENCE: ("legacy", "numpy"),
+    Check.OWN_INPUT: ("numpy", "port"),
+    Check.TRUTH: ("numpy", "legacy"),
+}
+"""Whose the expected and the actual values are, where they are not the legacy's and the port's."""
 
 
 @dataclass(frozen=True)
@@ -90,27 +98,35 @@ def measure(
     Args:
         stage: the stage's name.
         check: what is compared.
-        expected: the legacy's, or the reference's, values.
-        actual: the port's values.
+        expected: the legacy's values, or numpy's.
+        actual: the port's values; of a check of the legacy alone those of numpy, or the legacy's against numpy's.
         bound: largest allowed |actual - expected| per element, same shape.
         meant_constant: whether one number everywhere is what the stage is for, and so no sign of a dead one.
         proving: where the elements lie that can prove anything.
     """
+    one, other = _SIDES.get(check, ("legacy", "port"))
     if (expected.shape, expected.dtype) != (actual.shape, actual.dtype):
-        message = f"{stage}: legacy is {kind(expected)}, port is {kind(actual)}"
+        message = f"{stage}: {one} is {kind(expected)}, {other} is {kind(actual)}"
         return Finding(stage, check, Verdict.FAIL, message)
-    broken = {side: int((~np.isfinite(array)).sum()) for side, array in (("legacy", expected), ("port", actual))}
-    if any(broken.values()):
-        counts = f"{broken['legacy']} elements of the legacy, {broken['port']} of the port"
+    broken = [int((~np.isfinite(array)).sum()) for array in (expected, actual)]
+    if any(broken):
+        counts = f"{broken[0]} elements of {_the(one)}, {broken[1]} of {_the(other)}"
         message = f"{stage} {kind(expected)}: NaN or infinite in {counts}"
         return Finding(stage, check, Verdict.FAIL, message)
     error = np.asarray(np.abs(actual.astype(np.float64) - expected.astype(np.float64)))
     share = _shares(error, bound)
     over = int((~(error <= bound)).sum())
     largest = float(share.max(initial=0.0))
-    vacuous = not meant_constant and _proves_nothing(expected[proving], bound[proving])
-    sound = Verdict.VACUOUS if vacuous else Verdict.PASS
-    message = _message(stage, expected, actual, share, over) if error.size else f"{stage}: no elements"
+    reason = "" if meant_constant else _proves_nothing(expected[proving], bound[proving])
+    sound = Verdict.VACUOUS if reason else Verdict.PASS
+    message = f"{stage}: no elements"
+    if error.size:
+        index = tuple(int(i) for i in np.unravel_index(int(share.argmax()), share.shape))
+        message = (
+            f"{stage} {kind(expected)}: {over} of {share.size} over bound; worst {float(share[index]):.3g} x bound at "
+            f"{index}, {one} {float(expected[index])!r}, {other} {float(actual[index])!r}"
+        )
+        message += f"; proves nothing: {reason}" if reason and not over else ""
     return Finding(stage, check, Verdict.FAIL if over else sound, message, largest, int(error.size))
 
 
@@ -128,20 +144,17 @@ def _shares(error: np.ndarray, bound: np.ndarray) -> np.ndarray:
         return np.where(np.isnan(bound), np.inf, np.where(error == 0, 0.0, error / bound))
 
 
-def _proves_nothing(expected: np.ndarray, bound: np.ndarray) -> bool:
-    """Whether a wrong program would pass too: constant, or nowhere (if empty) larger than what it is allowed to err."""
-    constant = expected.size > 1 and bool((expected == expected.flat[0]).all())
-    return constant or bool((np.abs(expected) <= bound).all())
+def _proves_nothing(expected: np.ndarray, bound: np.ndarray) -> str:
+    """Why a wrong program would pass too: one number everywhere, or all (if any) within what it may err; or empty."""
+    if expected.size > 1 and bool((expected == expected.flat[0]).all()):
+        return "it is the same everywhere"
+    return "it is nowhere larger than its bound" if bool((np.abs(expected) <= bound).all()) else ""
+
+
+def _the(side: str) -> str:
+    return side if side == "numpy" else f"the {side}"
 
 
 def kind(array: np.ndarray) -> str:
     """Shape and dtype, as they stand in every message."""
     return f"{array.shape} {array.dtype}"
-
-
-def _message(stage: str, expected: np.ndarray, actual: np.ndarray, share: np.ndarray, over: int) -> str:
-    index = tuple(int(i) for i in np.unravel_index(int(share.argmax()), share.shape))
-    return (
-        f"{stage} {kind(expected)}: {over} of {share.size} over bound; worst {float(share[index]):.3g} x bound at "
-        f"{index}, legacy {float(expected[index])!r}, port {float(actual[index])!r}"
-    )

@@ -219,6 +219,12 @@ def _order(graph: Graph, recorded: Values, training: Training) -> Int[np.ndarray
     return order
 
 
+def rows_used(graph: Graph, recorded: Values, training: Training) -> Int[np.ndarray, "row"]:
+    """The rows of the list that any of the steps uses; ParityError where the order is not that of so many steps."""
+    order = np.unique(_order(graph, recorded, training))
+    return order[order >= 0]
+
+
 def _symmetries(network: "Network", training: Training, step: int) -> Sequence[int]:
     """How each patch of the step is turned; empty where none is."""
     if all(node.operation == "rows" for node in network.batches):
