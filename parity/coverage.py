@@ -127,12 +127,11 @@ def _batches(trace: Record) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     listed = "patches/raw" if "patches/raw" in trace.arrays else _given_list(trace)
     if training:
-        found["training"] = _told(trace, training["steps"])
-    if training and listed and "loss/curve" in trace.graph.stages:
-        found["loss/curve"] = {
-            "incomplete last batch": len(trace[listed]) % training["batch_size"],
-            "second pass over the list": max(0, training["steps"] - training["batches"]),
-        }
+        counts = _told(trace, training["steps"])
+        if listed:
+            counts["incomplete last batch"] = len(trace[listed]) % training["batch_size"]
+            counts["second pass over the list"] = max(0, training["steps"] - training["batches"])
+        found["loss/curve" if "loss/curve" in trace.graph.stages else "training"] = counts
     for node in trace.graph:
         if node.operation == "trajectory" and node.attributes["of"] == "validation":
             left = len(trace[VALIDATION["patches/raw"]]) % training["batch_size"]
@@ -142,12 +141,11 @@ def _batches(trace: Record) -> dict[str, dict[str, int]]:
 
 def _told(trace: Record, steps: int) -> dict[str, int]:
     """What there is of the training to be judged: without its losses and its last weights any training would pass."""
-    told = [
-        (node.attributes["of"], node.attributes.get("step")) for node in trace.graph if node.operation == "trajectory"
-    ]
+    told = [node.attributes for node in trace.graph if node.operation == "trajectory"]
+    last = [each["of"] for each in told if each.get("step") == steps]
     return {
-        "losses told": sum(of == "loss" for of, _ in told),
-        "weights told after the last step": sum(of.startswith("weight/") and step == steps for of, step in told),
+        "losses told": sum(each["of"] == "loss" for each in told),
+        "weights told after the last step": sum(of.startswith("weight/") for of in last),
     }
 
 

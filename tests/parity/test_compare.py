@@ -278,6 +278,13 @@ def test_zeros_are_vacuous(make: MakePair) -> None:
     assert comparison.first_bad is None
 
 
+def test_what_is_given_alone_proves_nothing(make: MakePair) -> None:
+    """Weights and patches that are equal on both sides, of which nothing is computed: exit code 2."""
+    comparison = make(nodes=tuple(GIVEN)).judge()
+    assert comparison.verdict is Verdict.VACUOUS
+    assert comparison.findings[-1].message.startswith("trace: only what is given was compared")
+
+
 def test_branch_that_was_not_reached_does_not_pass(make: MakePair) -> None:
     """Four patches in batches of two leave no incomplete one: exit code 2."""
     pair = make()

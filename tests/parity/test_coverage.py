@@ -1,6 +1,7 @@
 """A probe set is told which branches it reached, and does not pass for those that it did not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from parity.trace import Record, read_trace
 RECTIFY = Node("conv1/out", "rectify", ("conv1/pre",))
 GRADIENT = Node("grad/conv1/pre", "rectify_gradient", ("conv1/pre", "grad/conv1/out"), {"at_zero": 0.5})
 LOSS = Node("loss", "mean_absolute_error", ("output", "target"))
+NOTHING_TOLD = {"losses told": 0, "weights told after the last step": 0}
 SIGN = Node("grad/output", "mean_absolute_error_gradient", ("output", "target"))
 
 
@@ -75,7 +77,7 @@ def test_list_of_any_name_has_a_remainder_and_a_second_pass() -> None:
     nodes = [Node("images", "given"), Node("batch/images", "rows", ("images",), {"start": 0, "stop": 2})]
     manifest = {"graph": [n.as_json() for n in nodes], "training": {"batch_size": 2, "batches": 2, "steps": 3}}
     found = branches(Record(Path("t.npz"), manifest, {"images": np.zeros(5), "batch/images": np.zeros(2)}, ""))
-    assert found == {"loss/curve": {"incomplete last batch": 1, "second pass over the list": 1}}
+    assert found == {"training": NOTHING_TOLD | {"incomplete last batch": 1, "second pass over the list": 1}}
 
 
 def patch_list(*masks: list, side: int, stride: int = 1) -> dict[str, int]:
@@ -158,7 +160,7 @@ def test_validation_has_a_remainder() -> None:
     nodes = [Node("validation/raw", "given"), Node("loss/validation", "trajectory", (), {"of": "validation"})]
     manifest = {"graph": [node.as_json() for node in nodes], "training": {"batch_size": 2, "batches": 2, "steps": 4}}
     found = branches(Record(Path("t.npz"), manifest, {"validation/raw": np.zeros((7, 1, 1, 1))}, ""))
-    assert found == {"loss/validation": {"incomplete last batch": 1}}
+    assert found == {"training": NOTHING_TOLD, "loss/validation": {"incomplete last batch": 1}}
 
 
 @pytest.mark.parametrize(
@@ -170,9 +172,39 @@ def test_training_has_a_remainder_and_a_second_pass(patches: int, steps: int, ex
     """Patches left over by whole batches of two, and steps after the list's two batches."""
     manifest = {"graph": [], "training": {"batch_size": 2, "batches": 2, "steps": steps}}
     found = branches(Record(Path("t.npz"), manifest, {"patches/raw": np.zeros((patches, 1, 1, 1))}, ""))
-    assert found == {
-        "loss/curve": dict(zip(("incomplete last batch", "second pass over the list"), expected, strict=True))
-    }
+    reached = dict(zip(("incomplete last batch", "second pass over the list"), expected, strict=True))
+    assert found == {"training": NOTHING_TOLD | reached}
+
+
+@pytest.mark.parametrize(
+    ("of", "named"), [("loss", "never losses told"), ("weight/", "never weights told after the last step")]
+)
+def test_training_that_is_not_recorded_is_not_exercised(of: str, named: str, pair: Pair) -> None:
+    """None of its losses, or of its weights: any training would pass."""
+    trace = read_trace(pair.write()[0])
+    kept = [node.as_json() for node in trace.graph if not str(node.attributes.get("of")).startswith(of)]
+    told = check_coverage(branches(replace(trace, manifest={**trace.manifest, "graph": kept})))
+    (found,) = (finding for finding in told if finding.stage in ("training", "loss/curve"))
+    assert found.verdict is Verdict.NOT_EXERCISED
+    assert found.message.endswith(named)
+
+
+def test_class_of_no_image_that_trains_is_named() -> None:
+    """Of three classes the last is only that of the image left over by the batches; of labels in no list all count."""
+    nodes = [
+        Node("output", "given"),
+        Node("labels", "given"),
+        Node("batch/labels", "rows", ("labels",), {"start": 0, "stop": 2}),
+        Node("loss", "categorical_cross_entropy", ("output", "batch/labels")),
+    ]
+    arrays = {"output": np.ones((2, 3)) / 3, "labels": np.array([0, 1, 1, 0, 2]), "batch/labels": np.array([0, 1])}
+    training = {"batch_size": 2, "batches": 2, "steps": 4, "learning_rate": 0.1, "momentum": 0.9}
+    manifest = {"graph": [node.as_json() for node in nodes], "training": training}
+    record = Record(Path("t.npz"), manifest, {**arrays, "loss": np.zeros(())}, "")
+    assert branches(record)["loss"] == {"label 0": 2, "label 1": 2, "label 2": 0}
+    of_all = [*nodes[:2], Node("loss", "categorical_cross_entropy", ("output", "labels"))]
+    alone = replace(record, manifest={"graph": [node.as_json() for node in of_all]})
+    assert branches(alone)["loss"] == {"label 0": 2, "label 1": 2, "label 2": 1}
 
 
 def test_each_branching_stage_of_the_network_is_told(pair: Pair) -> None:

@@ -212,6 +212,38 @@ def test_equal_arrays_are_told_at_0_of_their_bound() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("check", "sides"),
+    [
+        (Check.FREE, "legacy 1.0, port 1.0"),
+        (Check.REFERENCE, "legacy 1.0, numpy 1.0"),
+        (Check.OWN_INPUT, "numpy 1.0, port 1.0"),
+        (Check.TRUTH, "numpy 1.0, legacy 1.0"),
+    ],
+)
+def test_numbers_are_told_as_whose_they_are(check: Check, sides: str) -> None:
+    """A number of the judge's own is neither side's."""
+    found = measure("conv1/pre", check, expected=VALUES, actual=VALUES, bound=BOUND)
+    assert found.message.endswith(sides)
+    broken = measure("conv1/pre", check, expected=VALUES, actual=changed(NAN), bound=BOUND)
+    one, _, other, _ = sides.split()
+    the = {"numpy": "numpy", "legacy": "the legacy", "port": "the port"}
+    assert broken.message.endswith(f"NaN or infinite in 0 elements of {the[one]}, 1 of {the[other]}")
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [(np.full(3, 4.0), "it is the same everywhere"), (np.array([0.5, 0, 1]), "it is nowhere larger than its bound")],
+    ids=["constant", "small"],
+)
+def test_what_proves_nothing_says_why(values: np.ndarray, reason: str) -> None:
+    """Where it fails it says only by how much."""
+    bound = np.ones(3)
+    found = measured(values, expected=values, bound=bound)
+    assert (found.verdict, found.message.partition("; proves nothing: ")[2]) == (Verdict.VACUOUS, reason)
+    assert "proves nothing" not in measured(values + 2, expected=values, bound=bound).message
+
+
 def test_nothing_has_no_error() -> None:
     """Of no elements the largest share is 0, and the message says that there are none."""
     finding = measured(np.zeros((0, 3)), expected=np.zeros((0, 3)), bound=np.zeros((0, 3)))

@@ -231,8 +231,8 @@ def test_wrong_number_stands_on_its_side_of_the_message() -> None:
     nodes = (Node("x", "given"), Node("half", "divide", ("x",), {"divisor": 2.0}))
     values = {"x": np.array([1.0, 3]), "half": np.array([0.5, 1.75])}
     found = judged(nodes, values)
-    assert found["half:reference"].message.endswith("at (1,), legacy 1.75, port 1.5")
-    assert found["half:own input"].message.endswith("at (1,), legacy 1.5, port 1.75")
+    assert found["half:reference"].message.endswith("at (1,), legacy 1.75, numpy 1.5")
+    assert found["half:own input"].message.endswith("at (1,), numpy 1.5, port 1.75")
 
 
 @pytest.mark.parametrize(
