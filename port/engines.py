@@ -3,8 +3,12 @@
 Weights keep their dtype and their names; only the forward pass, and the backward pass that follows from it, differ.
 """
 
+import getpass
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -81,7 +85,7 @@ def forward_by(
     chosen = ENGINES[engine]
     lay_out(network, engine)
     whole = joined(network)
-    run: Callable[[Tensor], Tensor] = torch.compile(whole) if chosen.compiles else whole
+    run: Callable[[Tensor], Tensor] = _compiled(whole) if chosen.compiles else whole
 
     def forward(images: Tensor) -> Tensor:
         if not torch.is_grad_enabled() and len(images) > AT_ONCE:
@@ -93,3 +97,15 @@ def forward_by(
             return run(laid_out).to(images.dtype)
 
     return forward
+
+
+def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The network as one program, taken from a folder of this kind of processor's own, if no other is asked for.
+
+    PyTorch keeps what it compiled under /tmp, and takes what was compiled for AVX-512 where AVX2 is to be used: the
+    numbers are wrong by two thousand times their rounding (torch 2.13).
+    """
+    folder = f"torchinductor_{getpass.getuser()}_{torch.backends.cpu.get_cpu_capability()}"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / folder))
+    compiled: Callable[[Tensor], Tensor] = torch.compile(network)
+    return compiled

@@ -117,8 +117,8 @@ def test_all_workers_gone_is_an_error(dask: DaskProcesses) -> None:
     dask.add(1)
     results(at(dask), [])  # it is there
     tasks = [Square(number, 0.2) for number in range(9)]
-    with pytest.raises(ClusterError, match=r"has had no worker for 1 s; start workers \(`dask worker"):
-        results(at(dask, wait_s=1.0), tasks, lambda ended: dask.kill() if dask.workers else None)
+    with pytest.raises(ClusterError, match=r"has had no worker for 5 s; start workers \(`dask worker"):
+        results(at(dask, wait_s=5.0), tasks, lambda ended: dask.kill() if dask.workers else None)
 
 
 def test_gone_scheduler_is_an_error(dask: DaskProcesses) -> None:
@@ -170,7 +170,7 @@ def copied(folder: Path, file: str, text: str) -> Path:
             lambda dask, folder: dask.add(1, source=copied(folder, "__init__.py", "raise ImportError('too old')\n")),
             "1 of the cluster's workers cannot run this program; first tcp://127.0.0.1:.*too old",
         ),
-        (lambda dask, folder: None, "has had no worker for 1 s"),
+        (lambda dask, folder: None, "has had no worker for 5 s"),
     ],
     ids=["threads", "code", "no program", "no worker"],
 )
@@ -179,7 +179,7 @@ def test_unlike_workers_are_an_error(
 ) -> None:
     """Before anything is done: one paragraph that names a worker and both values."""
     start(dask, tmp_path / "copy")
-    place = at(dask, START_S if dask.workers else 1.0)
+    place = at(dask, START_S if dask.workers else 5.0)
     with pytest.raises(ClusterError, match=message):
         results(place, [])
 

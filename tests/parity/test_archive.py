@@ -185,7 +185,7 @@ def test_large_file_is_refused_unread(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("make", "reason"),
-    [(make, BOMBS[make]) for make in (long_header, long_directory, overlapping)],
+    [(make, BOMBS[make]) for make in (long_header, long_directory, overlapping, other_codec)],
     ids=lambda part: str(part)[:20],
 )
 def test_bomb_is_refused_before_it_goes_off(make: Callable[[Path], None], reason: str, tmp_path: Path) -> None:

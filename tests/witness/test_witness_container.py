@@ -198,8 +198,8 @@ def test_another_program_is_mounted_for_a_container(engine: ContainerWitness, tm
 def test_a_container_that_hangs_is_removed(engine: ContainerWitness, path: Path, tmp_path: Path) -> None:
     """Killing the engine's client leaves the container running, so that it is removed by its name."""
     program(path / "podman", ENGINE.format(log=tmp_path / "log", answer="sleep 600"))
-    with pytest.raises(WitnessError, match="container: 1 requests: no end after 1 s"):
-        engine.record([(tmp_path / "request.npz", tmp_path / "out.npz")], timeout_s=1.0)
+    with pytest.raises(WitnessError, match="container: 1 requests: no end after 3 s"):
+        engine.record([(tmp_path / "request.npz", tmp_path / "out.npz")], timeout_s=3.0)
     started, removed = (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-2:]
     assert removed == f"rm -f {started.split('--name ')[1].split()[0]}"
 
