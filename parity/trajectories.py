@@ -135,9 +135,10 @@ class _Rounded:
         share = distance / allowed if allowed else (0.0 if distance == 0 else np.inf)
         size, thing = self._judged_size(members)
         told = ", ".join(f"{run} {value:.3g}" for run, value in {**runs, "port": distance}.items())
+        farthest = max(members, key=lambda node: _norm(port.arrays, [node], self._truth))
         message = (
-            f"{name} {self._legacy.dtype}: distance from the float64 truth {told}; allowed {allowed:.3g} (twice a "
-            f"sound run's, or {rounding:.3g} of one rounding), of {thing} {size:.3g}"
+            f"{name} {self._legacy.dtype}: distance from the float64 truth {told} (most in {farthest.stage}); allowed "
+            f"{allowed:.3g} (twice a sound run's, or {rounding:.3g} of one rounding), of {thing} {size:.3g}"
         )
         elements = sum(self._legacy[node.stage].size for node in members)
         found = Finding(name, Check.TRUTH, _verdict(share, allowed < size), message, share, elements)

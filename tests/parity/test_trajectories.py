@@ -116,6 +116,14 @@ def test_float32_port_beyond_twice_the_legacys_distance_fails(group: str) -> Non
     assert judge(farther(APART), port).failed == {f"{group}:truth"}
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_float32_group_names_its_farthest(stage: str) -> None:
+    """Of velocities or weights that are judged together the one that is wrong."""
+    (group,) = (group for group in GROUPS if stage in members(group))
+    message = judge(farther(APART), farther(100 * APART, [stage])).about(group, Check.TRUTH).message
+    assert f"(most in {stage}); allowed" in message
+
+
 def test_float32_distance_is_over_all_parameters() -> None:
     """A bias that alone is three times as far off as the legacy's passes where the rest makes up for it."""
     port = farther(APART) | {"step/0004/weight/conv2/b": TRUTH["step/0004/weight/conv2/b"] * (1 + 3 * APART)}
