@@ -105,16 +105,17 @@ def measure(witness: str, threads: int, effort: Effort, scenes: Sequence[tuple[i
         "first_call_s": first,
         "errors": errors(problem, original.raced()),
         "loader": loader.measure(effort.patches),
-        **({"scenes": _scenes(scenes), "scenes_date": datetime.now(UTC).date().isoformat()} if scenes else {}),
+        **({"scenes": _scenes(scenes, threads), "scenes_date": datetime.now(UTC).date().isoformat()} if scenes else {}),
     }
 
 
-def _scenes(sizes: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    """Whole scenes of these sizes, from GeoTIFF to GeoTIFF; the paper's also compressed, and in bfloat16."""
-    found = whole_scene.measure(sizes, compressions=["none"])
-    if whole_scene.PAPER_PX in sizes:
-        found += whole_scene.measure([whole_scene.PAPER_PX], compressions=["deflate"])
-        found += whole_scene.measure([whole_scene.PAPER_PX], compressions=["none"], engine="bfloat16")
+def _scenes(sizes: Sequence[tuple[int, int]], threads: int) -> list[dict[str, Any]]:
+    """Scenes of these sizes, from GeoTIFF to GeoTIFF; the paper's compressed and in bfloat16 too, its tiles kept."""
+    found = whole_scene.measure(sizes, compressions=["none"], threads=threads)
+    for paper in [row for row in found if tuple(row["size_px"]) == whole_scene.PAPER_PX]:
+        alike: dict[str, Any] = {"tile_px": str(paper["tile_px"]), "threads": threads}
+        found += whole_scene.measure([whole_scene.PAPER_PX], compressions=["deflate"], **alike)
+        found += whole_scene.measure([whole_scene.PAPER_PX], compressions=["none"], engine="bfloat16", **alike)
     return found
 
 

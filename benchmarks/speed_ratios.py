@@ -145,7 +145,11 @@ def _reduced(results: Results, work: str, what: str) -> Claim:
     found = f"{spread:.1f} x, {machine:.1f} x the machine's float32 matrix products"
     holds: bool | None = spread.median >= REDUCED
     if "amx_bf16" not in results["machine"]["flags"]:
-        reason = "at most 2 x by avx512_bf16" if "avx512_bf16" in results["machine"]["flags"] else "no instructions"
+        reason = (
+            "avx512_bf16 does at most twice float32's work"
+            if "avx512_bf16" in results["machine"]["flags"]
+            else "no instructions"
+        )
         found, holds = f"{found}; not asked of this processor ({reason})", None
     return Claim(f"bfloat16 at least {REDUCED:g} x float32 for {what}, where the processor has AMX", found, holds)
 

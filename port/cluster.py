@@ -206,6 +206,8 @@ def _client(place: Place, stack: ExitStack) -> Any:
     stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
     address = stack.enter_context(_processes(place.jobs)) if place.address == LOCAL else place.address
     try:
+        if isinstance(address, str) and not address.rpartition(":")[2].isdigit():
+            raise ValueError("it ends in no port")  # Dask's own client would leave a traceback behind
         return stack.enter_context(Client(address, timeout=place.wait_s, set_as_default=False))
     except (OSError, TimeoutError, ValueError, TypeError) as problem:  # TypeError: tls:// without a certificate
         raise ClusterError(

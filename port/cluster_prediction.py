@@ -68,6 +68,11 @@ def predict_many(order: Order, out: Path, *, place: Place | None = None, observe
         Sar2NdviError: a scene failed, after all others are written.
     """
     observer = observer or Silent()
+    if order.checkpoint.recipe.georeference == "bare":
+        raise SettingError(
+            "georeference bare leaves out the tags by which an order goes on where it was stopped; "
+            "give --georeference scene, or predict scene by scene"
+        )
     sheets = _planned(order, out)
     check_others(sheets)
     kept = [sheet.path for sheet in sheets if sheet.path.exists()]

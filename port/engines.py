@@ -6,7 +6,7 @@ Weights keep their dtype and their names; only the forward pass, and the backwar
 import getpass
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -45,14 +45,14 @@ ENGINES: Mapping[EngineName, _Engine] = MappingProxyType(
 )
 
 
-def check_engine(name: str, precision: Precision) -> EngineName:
-    """The engine's name, once it is known and computes in the recipe's precision.
+def check_engine(name: str, precision: Precision, besides: Sequence[str] = ()) -> EngineName:
+    """The engine's name, once it is known and computes in the recipe's precision; `besides` may be given in its place.
 
     Raises:
         SettingError: no such engine, or bfloat16 where float64 is asked for.
     """
     if name not in get_args(EngineName):
-        raise SettingError(f"unknown engine {name!r}; choose one of {', '.join(ENGINES)}")
+        raise SettingError(f"unknown engine {name!r}; choose one of {', '.join((*besides, *ENGINES))}")
     if name == "bfloat16" and precision != "float32":
         raise SettingError(
             f"engine bfloat16 multiplies in 8 bits of mantissa, but precision is {precision}; choose another engine, "

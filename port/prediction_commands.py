@@ -34,7 +34,7 @@ from port.evaluation import compared, read_maps
 from port.heap import keep_freed, share_freed
 from port.network import FusionCNN
 from port.options import PREDICTION_SWITCHES, with_switches
-from port.outputs import check_free, check_place
+from port.outputs import check_free
 from port.prediction import TILE_PX, write_prediction
 from port.recipes import Recipe, recipe
 from port.regions import Region
@@ -79,7 +79,7 @@ def predict(
     _remark_scale(scene, given.variant, given.recipe, limit_px=PREDICTION_SAMPLE_PX)
     if ENGINES[asked["engine"]].multiplies_in is not None:
         _remark_difference(engine_difference(network, scene, **asked), engine)
-    with StageProgress() as progress:
+    with stoppable(f"nothing is kept of {out_file}"), StageProgress() as progress:
         written = write_prediction(
             out_file,
             network,
@@ -124,7 +124,10 @@ def predict_scenes(
         tile_px=tile_px,
         engine=check_engine(engine, given.recipe.precision),
     )
-    with stoppable(f"the scenes that are done stay in {out_folder}"), StageProgress(remaining=False) as progress:
+    with (
+        stoppable(f"the scenes that are done stay in {out_folder}, the same command does the others"),
+        StageProgress(remaining=False) as progress,
+    ):
         written = predict_many(order, out_folder, place=place_of(dask, jobs, dask_wait), observer=progress)
     last_line(f"{out_folder}: {len(written.done)} scenes predicted now, {len(written.kept)} before")
 
@@ -162,7 +165,7 @@ def export(
     switches: Mapping[str, Any],
 ) -> None:
     """Write a trained network as ONNX, for programs without PyTorch; checked against the port by ONNX Runtime."""
-    check_place(onnx_file)
+    check_free(onnx_file)
     given = weights.read_weights(checkpoint, variant=variant, recipe_name=recipe_name, switches=dict(switches))
     found = onnx_export.export(onnx_file, given)
     last_line(

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from port.interrupts import Stopped, heard
 from port.remaining import Remaining
 
 out = Console()
@@ -72,10 +73,11 @@ def plain(console: Console, text: str, style: str = "") -> None:
 
 
 @contextmanager
-def stoppable(what: str) -> Iterator[None]:
-    """Where Ctrl-C stops a command that can go on, say so; exit code 130."""
+def stoppable(*kept: str) -> Iterator[None]:
+    """Where Ctrl-C or SIGTERM stops a command, say what is kept, and what the exception notes; exit code 130, 143."""
     try:
-        yield
-    except KeyboardInterrupt:
-        plain(err, f"stopped; {what}, the same command does the others")
-        raise typer.Exit(130) from None
+        with heard():
+            yield
+    except Stopped as stop:
+        plain(err, "; ".join((f"stopped by {stop}", *kept, *getattr(stop, "__notes__", ()))))
+        raise typer.Exit(stop.exit_code) from None

@@ -1,7 +1,6 @@
 """The commands that train: one run, a run once more, an ablation."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,13 +25,12 @@ from port.command_options import (
 from port.engine_choice import AUTO
 from port.engines import DEFAULT, ENGINES
 from port.heap import keep_freed
-from port.interrupts import Stopped, heard
 from port.options import with_switches
 from port.processes import end_helping, joined_processes
 from port.recipes import RECIPES, recipe
 from port.regions import Region
 from port.settings import Settings
-from port.terminal import StageProgress, err, last_line, plain, remark, stoppable
+from port.terminal import StageProgress, last_line, remark, stoppable
 from port.terminal_tables import print_ablation, print_accuracies
 
 
@@ -86,7 +84,7 @@ def train(
         if processes.rank:
             runs.help_training(processes)
         else:
-            with _resumable(), StageProgress() as progress:
+            with stoppable(), StageProgress() as progress:
                 if resume is None:
                     done = runs.run(settings, progress, processes)
                 else:
@@ -166,21 +164,13 @@ def ablate(
     )
     place = place_of(dask, jobs, dask_wait, threads)
     side_by_side = jobs or max(1, cores() // threads)
-    with stoppable(f"the runs that are done stay in {out_folder}"), StageProgress(remaining=False) as progress:
+    with (
+        stoppable(f"the runs that are done stay in {out_folder}, the same command does the others"),
+        StageProgress(remaining=False) as progress,
+    ):
         done = ablation.ablate(study, out_folder, jobs=side_by_side, place=place, observer=progress)
     print_ablation(done.rows)
     last_line(f"{out_folder}: {ablation.STEM}.csv, .json, .md, .png; {done.done} runs done now, {done.kept} before")
-
-
-@contextmanager
-def _resumable() -> Iterator[None]:
-    """Where a signal stops a run, say what was kept, and how it goes on; exit code 130 or 143."""
-    try:
-        with heard():
-            yield
-    except Stopped as stop:
-        plain(err, "; ".join((f"stopped by {stop}", *getattr(stop, "__notes__", ()))))
-        raise typer.Exit(stop.exit_code) from None
 
 
 def _given(settings: Settings, threads: int | None, named: Sequence[str]) -> dict[str, Any]:

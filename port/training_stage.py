@@ -60,7 +60,7 @@ def check_training(training: Training) -> None:
     """Raise SettingError for a variant, recipe or engine that cannot be trained."""
     make_network(training.variant, training.recipe)
     if training.engine != AUTO:
-        check_engine(training.engine, training.recipe.precision)
+        check_engine(training.engine, training.recipe.precision, besides=(AUTO,))
 
 
 def train_network(

@@ -193,7 +193,7 @@ def test_worker_that_joins_late_is_checked_too(dask: DaskProcesses, tmp_path: Pa
         results(at(dask), tasks, lambda ended: dask.add(1, source=other) if ended == 1 else None)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "tls://127.0.0.1:9"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "tls://127.0.0.1:9", "nonsense", ""])
 def test_no_scheduler_is_an_error(address: str) -> None:
     """The address, and how to start one."""
     with pytest.raises(ClusterError, match=f"no scheduler at '{address}' .*; start one with `dask scheduler`"):

@@ -257,6 +257,14 @@ def test_bad_orders_fail_before_anything_is_done(
     assert not list(tmp_path.iterdir())
 
 
+def test_order_of_bare_files_is_refused(order: Order, tmp_path: Path, no_cluster: None) -> None:
+    """They would not tell what they were made from, so that the order could not go on."""
+    bare = replace(order, checkpoint=order.checkpoint.with_switches({"georeference": "bare"}))
+    with pytest.raises(SettingError, match=r"georeference bare leaves out the tags .*give --georeference scene"):
+        predict_many(bare, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
 def nan_below(stored: np.ndarray) -> np.ndarray:
     """A pixel of the last rows is NaN."""
     changed = stored.copy()

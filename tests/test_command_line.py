@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import rasterio
 
 from port.rasters import ungeoreferenced
+from port.terminal import StageProgress
 
 TRAIN = ("train", "--epochs", "1", "--batch-size", "4", "--threads", "1")
 
@@ -93,6 +95,20 @@ def test_bfloat16_says_what_it_costs(port: object, original: Path, synthetic_fol
         assert rounded.tags()["CHECKPOINT"] == file.tags()["CHECKPOINT"]
         difference = np.abs(rounded.read(1) - file.read(1))
     assert 0 < np.nanmax(difference) <= 2 * float(said[2])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_prediction_leaves_nothing(
+    number: signal.Signals, code: int, port: object, original: Path, synthetic_folder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """By Ctrl-C, or as a scheduler of jobs stops it: one line, no file, no hidden half of one."""
+    monkeypatch.setattr(StageProgress, "step", lambda *told: signal.raise_signal(number))
+    weights = ("--checkpoint", original, "--variant", "SOPTIIp", "--recipe", "corrected", "--data", synthetic_folder)
+    ended, out, err = port("predict", *weights, "--out", "F.tif")
+    assert (ended, out) == (code, "")
+    assert err.splitlines()[-1] == f"stopped by {number.name}; nothing is kept of F.tif"
+    assert not list(tmp_path.iterdir())
 
 
 def test_threads_tiles_and_the_progress_s_end(port: object, original: Path, synthetic_folder: Path) -> None:
@@ -352,7 +368,7 @@ def test_the_fastest_engine_is_said(port: object, synthetic_folder: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--engine", "fast"), "unknown engine 'fast'; choose one of eager, channels-last"),
+        (("--engine", "fast"), "unknown engine 'fast'; choose one of auto, eager, channels-last"),
         (("--engine", "bfloat16", "--precision", "float64"), "precision is float64; choose another engine"),
         (("--batching", "tiles"), "batching is 'tiles'; choose one of patches, blocks"),
     ],

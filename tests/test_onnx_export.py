@@ -218,6 +218,16 @@ def test_command_ends_in_what_and_where(port: object, original: Path, tmp_path: 
     assert told(tmp_path / "m.onnx")["units"] == "NDVI as the scene stores it"
 
 
+def test_command_writes_over_nothing(port: object, original: Path) -> None:
+    """Not even over the checkpoint that it reads."""
+    before = original.read_bytes()
+    weights = ("--checkpoint", original, "--variant", "SOPTIIp", "--recipe", "published")
+    code, out, err = port("export", *weights, "--onnx", original)
+    assert (code, out) == (2, "")
+    assert f"{original} exists already" in err
+    assert original.read_bytes() == before
+
+
 @pytest.mark.parametrize(("variant", "name"), [("SOPTIIp", "tuned"), ("SAR", "corrected")])
 def test_example_predicts_what_the_port_does(
     variant: str, name: str, synthetic_folder: Path, synthetic_scene: Scene, tmp_path: Path
@@ -276,6 +286,35 @@ def _example(model: Path, folder: Path, out: Path, before: str = "") -> set[str]
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
+def test_example_writes_over_nothing(tuned: Path, synthetic_folder: Path, tmp_path: Path) -> None:
+    """What is there stays."""
+    out = tmp_path / "p.tif"
+    out.write_text("precious")
+    ended = _ended(tuned, synthetic_folder, out)
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        f"error: {out} exists already; give another name or remove it first\n",
+    )
+    assert out.read_text() == "precious"
+
+
+def test_example_that_fails_leaves_nothing(tuned: Path, altered: Callable[..., Path], tmp_path: Path) -> None:
+    """Halfway through a scene, or before a folder that does not exist: one line, no file."""
+    folder = altered("002_VV.tif", lambda stored: np.where(np.indices(stored.shape)[0] == 100, np.nan, stored))
+    for out in (tmp_path / "p.tif", tmp_path / "nowhere" / "p.tif"):
+        ended = _ended(tuned, folder, out)
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("error: ")
+        assert ended.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def _ended(*words: object) -> "subprocess.CompletedProcess[str]":
+    """What the example says with these words."""
+    command = [sys.executable, PREDICT, *words]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=300)
+
+
 @pytest.mark.parametrize(
     ("remove", "message"), [("DEM.tif", "holds 0 files DEM\\*.tif, expected one"), ("002_VH.tif", "0 files 002_VH")]
 )
@@ -285,8 +324,7 @@ def test_example_says_what_is_missing(
     """One line names the file that the model needs."""
     folder = altered("DEM.tif")
     (folder / remove).unlink()
-    words = [sys.executable, PREDICT, tuned, folder, tmp_path / "p.tif"]
-    done = subprocess.run(words, capture_output=True, encoding="utf-8", check=False, timeout=300)
+    done = _ended(tuned, folder, tmp_path / "p.tif")
     assert done.returncode == 1
     assert re.search(message, done.stderr)
     assert not (tmp_path / "p.tif").exists()

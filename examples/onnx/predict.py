@@ -5,6 +5,7 @@ suffix may stand before .tif. All else is told by the model's metadata. Pixels a
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def stored(raster, window, masked):
 
 def predict(model, folder, out, first_date=1):
     """Write the estimate of a whole scene as a float32 GeoTIFF on the scene's grid."""
+    out = Path(out)
+    if out.exists():
+        sys.exit(f"error: {out} exists already; give another name or remove it first")
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     told = session.get_modelmeta().custom_metadata_map
     border, masked = int(told["border_px"]), json.loads(told["recipe"])["nodata"] == "masked"
@@ -59,16 +63,24 @@ def predict(model, folder, out, first_date=1):
         sys.exit(f"error: {folder} has shapes {sorted(shapes)}, expected one, above {2 * border} x {2 * border} px")
     profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "nodata": np.nan, "compress": "deflate"}
     profile |= {name: rasters[0].profile[name] for name in ("height", "width", "crs", "transform")}
-    with rasterio.open(out, "w", **profile) as written:
-        written.update_tags(VARIANT=told["variant"], UNITS=told["units"])
-        for row, col, height, width in tiles(rasters[0].shape, border):
-            halo = Window(col - border, row - border, width + 2 * border, height + 2 * border)
-            channels = np.stack([stored(raster, halo, masked) for raster in rasters])
-            (estimate,) = session.run(["ndvi"], {"stored": channels[None]})
-            written.write(estimate[0, 0], 1, window=Window(col, row, width, height))
+    unfinished = out.with_name(f".{os.getpid()}-{out.name}")  # whole or not at all
+    try:
+        with rasterio.open(unfinished, "w", **profile) as written:
+            written.update_tags(VARIANT=told["variant"], UNITS=told["units"])
+            for row, col, height, width in tiles(rasters[0].shape, border):
+                halo = Window(col - border, row - border, width + 2 * border, height + 2 * border)
+                channels = np.stack([stored(raster, halo, masked) for raster in rasters])
+                (estimate,) = session.run(["ndvi"], {"stored": channels[None]})
+                written.write(estimate[0, 0], 1, window=Window(col, row, width, height))
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
-    predict(sys.argv[1], Path(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))
+    try:
+        predict(sys.argv[1], Path(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))
+    except Exception as error:
+        sys.exit(f"error: {error}")
