@@ -90,11 +90,14 @@ def judge_request(
     port: Annotated[str, typer.Option(help="The port's recorder: takes REQUEST TRACE --teacher=LEGACY.")] = PORT,
     report: Annotated[Path | None, typer.Option(help="Folder for the report and for both traces.")] = None,
     program: Annotated[Path | None, typer.Option(help="Another's original: a Lasagne program.")] = None,
+    port_program: Annotated[
+        Path | None, typer.Option(help="The port's program, where it is another's and its recorder names no .py file.")
+    ] = None,
 ) -> None:
     """Record both sides of a request, each in a process of its own, and compare them; exit codes as of compare."""
     read_request(request)
     found = _witness(name, program)
-    programs = _programs(program, port_file(port))
+    programs = _programs(program, port_program or port_file(port))
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         files = Files.within(report or Path(folder), request)
         record_both(files, found, port=port)

@@ -58,6 +58,7 @@ class Comparison:
         return max(measured, key=lambda finding: finding.share or 0.0, default=None)
 
 
+@np.errstate(all="ignore")  # what overflows is told as infinite, in the findings
 def compare(
     legacy: Record,
     port: Record,

@@ -97,6 +97,7 @@ class Diagnosis:
         return {"explanations": [_as_json(one) for one in self.explanations], "tried": self.tried}
 
 
+@np.errstate(all="ignore")  # what overflows is only compared
 def diagnose(legacy: Record, port: Record, comparison: Comparison, *, request: Record | None = None) -> Diagnosis:
     """Explain each stage that a comparison blames; nothing where it blames none.
 

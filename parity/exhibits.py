@@ -32,6 +32,7 @@ def chosen(docket: Docket, wanted: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*failing[:MOST_FAILING], *(name for name in wanted if name in docket.comparisons)]))
 
 
+@np.errstate(all="ignore")  # what overflows is shown as infinite
 def exhibit(comparison: Comparison, *, legacy: Record, port: Record) -> Json:
     """Verdict, both sides, every stage, loss curves and maps of one comparison."""
     blamed = comparison.first_bad

@@ -95,9 +95,11 @@ def assignment(terms: np.ndarray, total: np.ndarray) -> list[int]:
         total: (number,): what was added up.
 
     Returns:
-        For each part its source, each source once.
+        For each part its source, each source once; straight where a number is not finite, of which nothing follows.
     """
     sources, parts = terms.shape[:2]
+    if not (np.isfinite(terms).all() and np.isfinite(total).all()):
+        return list(range(parts))
     shares = np.linalg.lstsq(terms.reshape(sources * parts, -1).T, total, rcond=None)[0].reshape(sources, parts)
     shares[np.diag_indices(min(sources, parts))] += 1e-6  # where nothing tells, as it should be
     order = [-1] * parts

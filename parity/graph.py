@@ -4,11 +4,14 @@ All the judge knows of a network it reads here: bounds and blame follow from the
 another graph, not another judge.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from parity.errors import TraceError
+
+CURVES = ("loss", "epochs", "validation")
+"""What is told of all training steps."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,25 @@ class Graph:
                 problem = f"uses {unknown[0]}, which no earlier stage computes" if unknown else "stands twice"
                 raise TraceError(f"{where}: stage {node.stage} {problem} in the manifest's graph; record it again")
             seen.add(node.stage)
+        for node in nodes:
+            if node.operation == "trajectory" and not _is_told(node, seen):
+                told = f"{node.attributes.get('of')!r:.200}, step {node.attributes.get('step')!r:.200}"
+                raise TraceError(
+                    f"{where}: stage {node.stage}, after training steps, is of {told}; expected of "
+                    f"{', '.join(CURVES)} without a step, or with a step from 1 on of loss, velocity/NAME or "
+                    f"weight/NAME where weight/NAME is a stage; record it again"
+                )
         return cls(nodes)
+
+
+def _is_told(node: Node, stages: Collection[str]) -> bool:
+    """Whether a stage after training steps says of what, and after which step, so that it can be computed."""
+    of, step = node.attributes.get("of"), node.attributes.get("step")
+    if "step" not in node.attributes:
+        return of in CURVES
+    kind, _, name = str(of).partition("/")
+    known = of == "loss" or (kind in ("velocity", "weight") and f"weight/{name}" in stages)
+    return known and isinstance(step, int) and not isinstance(step, bool) and step >= 1
 
 
 def _names(told: Any) -> tuple[str, ...]:

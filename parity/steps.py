@@ -140,6 +140,12 @@ class Run:
     def stages(self) -> dict[str, np.ndarray]:
         """All `trajectory` stages after all steps; ParityError as in `steps`."""
         wanted = [node for node in self.graph if node.operation == "trajectory"]
+        for node in wanted:
+            if node.attributes.get("step", 1) > self.training.steps:
+                raise ParityError(
+                    f"{node.stage}: is told after step {node.attributes['step']}, the manifest's training tells "
+                    f"{self.training.steps} steps; record it again"
+                )
         curves = [node for node in wanted if "step" not in node.attributes]
         tracked = Curves(self)
         found: dict[str, np.ndarray] = {}
@@ -210,6 +216,10 @@ def _order(graph: Graph, recorded: Values, training: Training) -> Int[np.ndarray
     """The rows of the list that each step uses; -1 stands for none."""
     told = [recorded[node.stage] for node in graph if node.operation in ORDERS]
     size, batches = training.batch_size, training.batches
+    if told:
+        _require_rows(1 + int(told[0].max(initial=-1)), "the batches of the recorded order", graph, recorded)
+    else:
+        _require_rows(batches * size, f"{batches} batches of batch_size {size}", graph, recorded)
     order = told[0] if told else np.resize(np.arange(batches * size), (training.steps, size))
     if order.shape != (training.steps, size):
         raise ParityError(
@@ -217,6 +227,18 @@ def _order(graph: Graph, recorded: Values, training: Training) -> Int[np.ndarray
             f"record it again"
         )
     return order
+
+
+def _require_rows(count: int, batches: str, graph: Graph, recorded: Values) -> None:
+    """Raise ParityError unless each list that batches are taken of has so many rows."""
+    for node in graph:
+        if node.operation in BATCHES:
+            name = next(iter(node.inputs), "no list")
+            length = sum(recorded[name].shape[:1]) if node.inputs else 0
+            if count > length:
+                raise ParityError(
+                    f"{node.stage}: {batches} need {count} rows of {name}, which has {length}; record it again"
+                )
 
 
 def rows_used(graph: Graph, recorded: Values, training: Training) -> Int[np.ndarray, "row"]:
@@ -282,10 +304,14 @@ class _Validation:
         if missing := [name for name in VALIDATION.values() if name not in run.recorded]:
             raise ParityError(f"a loss of validation is told, but no {', '.join(missing)}; record it too")
         self._network = run.network(["loss"])
-        self._count = len(run.recorded[VALIDATION["patches/raw"]])
+        counts = {name: sum(run.recorded[name].shape[:1]) for name in VALIDATION.values()}
+        self._count = min(counts.values())
+        if self._count != max(counts.values()):
+            told = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise ParityError(f"the lists of validation differ in length: {told}; record them again")
         self._size = run.training.batch_size
-        told = any(node.operation in ORDERS and node.attributes.get("keep") for node in run.graph)
-        self._keeps = told if run.keeps is None else run.keeps
+        kept = any(node.operation in ORDERS and node.attributes.get("keep") for node in run.graph)
+        self._keeps = kept if run.keeps is None else run.keeps
         self._mean = run.mean
 
     def _batches(self) -> Iterator[Rows]:

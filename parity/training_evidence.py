@@ -96,7 +96,7 @@ class Evidence:
                 judge.step(step)
                 yield from judge.told(step, self._of_step[step.number])
                 yield from judge.curve("loss", step.number, tracked)
-        except (ValueError, IndexError) as error:
+        except (ParityError, ValueError, IndexError) as error:
             raise ParityError(f"these steps cannot be made of what the port recorded ({error})") from error
         for of in ("loss", "epochs", "validation"):
             yield from judge.curve(of, run.training.steps, tracked, whole=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parity.fitting import factor, moved, nearest_order, told_order
+from parity.fitting import assignment, factor, moved, nearest_order, told_order
 
 COUNT = 14
 RANDOM = np.random.default_rng(2)
@@ -42,6 +42,16 @@ def test_nearest_order_ignores_what_rounding_leaves() -> None:
     """A sum that is a little off has the same order."""
     order = exchanged(2, 13)
     assert nearest_order(TERMS, summed(order) + 1e-6 * RANDOM.normal(size=30)) == order
+
+
+@pytest.mark.parametrize("where", ["terms", "total"])
+def test_nothing_follows_from_what_overflows(where: str) -> None:
+    """No order is solved for where a number is infinite."""
+    few = TERMS[:3, :3].copy()
+    total = np.sum([few[source, part] for part, source in enumerate([2, 0, 1])], axis=0)
+    assert assignment(few, total) == [2, 0, 1]
+    (few[0, 0] if where == "terms" else total)[0] = np.inf
+    assert assignment(few, total) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A graph says what was computed from what; one that cannot have been computed in its order is refused."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -70,3 +71,45 @@ def test_manifest_without_a_graph_is_refused(manifest: dict[str, Any]) -> None:
     """A trace that tells no graph cannot be judged."""
     with pytest.raises(TraceError, match="graph is malformed"):
         Graph.from_manifest(manifest, where="t.npz")
+
+
+WEIGHT = {"stage": "weight/b", "operation": "given", "inputs": [], "attributes": {}}
+
+
+def after_steps(**attributes: Any) -> Graph:
+    """A weight, and a stage after training steps."""
+    return read(WEIGHT, {"stage": "s", "operation": "trajectory", "inputs": [], "attributes": attributes})
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"of": "loss"}, {"of": "validation"}, *({"of": of, "step": 1} for of in ("loss", "weight/b", "velocity/b"))],
+    ids=str,
+)
+def test_stage_after_steps_is_of_something(attributes: dict[str, Any]) -> None:
+    """A curve, or what one step leaves."""
+    assert after_steps(**attributes)["s"].attributes == attributes
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({}, "None, step None"),
+        ({"step": 1}, "None, step 1"),
+        ({"of": "weight/b"}, "'weight/b', step None"),
+        ({"of": ["loss"]}, "['loss'], step None"),
+        ({"of": "velocity/nothing", "step": 1}, "'velocity/nothing', step 1"),
+        ({"of": "kept/b", "step": 1}, "'kept/b', step 1"),
+        ({"of": "epochs", "step": 1}, "'epochs', step 1"),
+        ({"of": "loss", "step": 0}, "'loss', step 0"),
+        ({"of": "loss", "step": True}, "'loss', step True"),
+        ({"of": "loss", "step": "1"}, "'loss', step '1'"),
+        ({"of": "loss", "step": None}, "'loss', step None"),
+    ],
+    ids=str,
+)
+def test_stage_after_steps_of_nothing_is_refused(attributes: dict[str, Any], told: str) -> None:
+    """The error names the trace, the stage, what it tells and what it should."""
+    expected = re.escape(f"t.npz: stage s, after training steps, is of {told}; expected of loss, epochs, validation w")
+    with pytest.raises(TraceError, match=f"^{expected}"):
+        after_steps(**attributes)

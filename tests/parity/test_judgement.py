@@ -117,6 +117,28 @@ def test_request_is_judged_in_one_command(pair: Pair, ready: Ready, run: Run, tm
     assert {path.name for path in report.iterdir()} >= {"legacy.npz", "port.npz", "report.html", "diagnosis.json"}
 
 
+def test_program_of_a_port_that_is_a_module_can_be_told(
+    pair: Pair,
+    ready: Ready,
+    run: Run,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """`--port-program` goes before what the command names: here a recorder that is not the program."""
+    report, program = tmp_path / "report", tmp_path / "mine" / "network.py"
+    program.parent.mkdir()
+    program.write_text("# mine\n", encoding="utf-8")
+    command = port_of(tmp_path / "answer.npz", tmp_path, report / "legacy.npz")
+    told = {"program": "network.py", "code_sha256": code_sha256(*program_rooms("port", program, ROOMS))}
+    pair.port.manifest |= told
+    shutil.copy(pair.write()[1], tmp_path / "answer.npz")
+    words = ("judge", pair.request, "--port", command, "--report", report)
+    done = run(*words)
+    assert done.returncode == 1
+    assert "tells program 'network.py'" in done.stdout
+    done = run(*words, "--port-program", program)
+    assert (done.returncode, done.stdout.splitlines()[-2][:5]) == (0, "PASS:")
+
+
 def test_original_alone_is_recorded(pair: Pair, ready: Ready, run: Run, tmp_path: Path) -> None:  # noqa: F811
     """Who wrote it is told beside the standard output."""
     done = run("record", pair.request, tmp_path / "trace.npz")

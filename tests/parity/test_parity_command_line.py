@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from judged_pair import GIVEN, MakePair, Pair
+from judged_pair import GIVEN, TRAINING, MakePair, Pair, Side
 
 from parity.__main__ import main
 from parity.integrity import ROOMS
@@ -158,6 +158,58 @@ def test_another_request_exits_1(pair: Pair, run: Run, tmp_path: Path) -> None:
     done = run("compare", *written(pair), "--request", other)
     assert done.returncode == 1
     assert read_request(other).sha256 in done.stdout
+
+
+def sides(pair: Pair) -> tuple[Side, Side]:
+    """The original's, the port's."""
+    return pair.legacy, pair.port
+
+
+def tell_both(pair: Pair, stage: str, **attributes: object) -> None:
+    """Let both graphs tell other attributes of a stage."""
+    for side in sides(pair):
+        nodes = side.manifest["graph"]
+        side.manifest["graph"] = [one | ({"attributes": attributes} if one["stage"] == stage else {}) for one in nodes]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda pair: [side.manifest.update(training=TRAINING | {"batch_size": 1000}) for side in sides(pair)],
+            "batch/raw: 2 batches of batch_size 1000 need 2000 rows of patches/raw, which has 5; record it again",
+        ),
+        (
+            lambda pair: pair.spoil("patches/raw", lambda values: values[:0], both=True),
+            "batch/raw: 2 batches of batch_size 2 need 4 rows of patches/raw, which has 0; record it again",
+        ),
+        (
+            lambda pair: tell_both(pair, "step/0004/loss", of="loss", step=99),
+            "step/0004/loss: is told after step 99, the manifest's training tells 4 steps; record it again",
+        ),
+        (lambda pair: tell_both(pair, "step/0004/loss"), "stage step/0004/loss, after training steps, is of None, st"),
+        (
+            lambda pair: tell_both(pair, "step/0004/loss", of="velocity/nothing", step=4),
+            "stage step/0004/loss, after training steps, is of 'velocity/nothing', step 4; expected of loss",
+        ),
+    ],
+    ids=["batch size", "empty list", "late", "of nothing", "of no weight"],
+)
+def test_training_that_cannot_be_exits_1(pair: Pair, run: Run, spoil: Callable[[Pair], object], message: str) -> None:
+    """Two traces that are alike malformed are one paragraph, not a traceback."""
+    spoil(pair)
+    done = run("compare", *written(pair))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in one_paragraph(done.stderr, "FAIL: ")
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e308])
+def test_numbers_that_overflow_are_told_without_warnings(pair: Pair, run: Run, tmp_path: Path, value: float) -> None:
+    """Infinite weights on both sides are a verdict, and a page; a warning would be an error here."""
+    pair.spoil("weight/conv1/W", lambda weights: np.full_like(weights, value), both=True)
+    done = run("compare", *written(pair), "--report", tmp_path / "report")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "FAIL: " in done.stdout
 
 
 def test_report_is_written(pair: Pair, run: Run, tmp_path: Path) -> None:

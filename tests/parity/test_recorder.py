@@ -1,7 +1,9 @@
 """A recorder keeps what a program names, asks for what is missing, and its trace is judged as any other."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from parity.recorder import Recorder
 from parity.trace import read_request, read_trace
 
 TRAINING = {"steps": 3, "recorded": [1, 3], "batch_size": 2, "learning_rate": 0.5, "momentum": 0.5}
+LISTS = {"features": np.ones((5, 2)), "targets": np.ones((5, 2))}
 WEIGHTS = ("weight/dense1/W", "weight/dense1/b")
 
 
@@ -176,6 +179,53 @@ def test_program_that_did_not_run_is_refused(question: Path, original: Path, tmp
     programs = {"legacy": tmp_path / "legacy" / "legacy.py", "port": tmp_path / "port" / "other.py"}
     (finding,) = check_pair(*sides, programs=programs)
     assert "tells program 'port.py'" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"recorded": [1, 9]}, "recorded is [1, 9], expected a list of rising step numbers from 1 to 3, the steps"),
+        ({"recorded": [3, 1]}, "recorded is [3, 1], expected a list of rising"),
+        ({"recorded": 3}, "recorded is 3, expected a list of rising"),
+        ({"steps": 0}, "steps is 0, expected a whole number from 1 on"),
+        ({"steps": 2.0}, "steps is 2.0, expected a whole number from 1 on"),
+        ({"batch_size": True}, "batch_size is True, expected a whole number from 1 on"),
+        ({"batch_size": 6}, "the length of features is 5, expected at least a batch of 6"),
+        ({"learning_rate": -1}, "learning_rate is -1, expected a finite number from 0 on"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf, expected a finite number from 0 on"),
+        ({"learning_rate": "0.1"}, "learning_rate is '0.1', expected a finite number from 0 on"),
+        ({"momentum": 1.0}, "momentum is 1.0, expected a number from 0 on and below 1"),
+        ({"momentum": False}, "momentum is False, expected a number from 0 on and below 1"),
+        ({"dtype": "float16"}, "dtype is 'float16', expected float32 or float64"),
+    ],
+    ids=str,
+)
+def test_question_that_no_side_can_answer_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+    """At once, where it is written: the entry, both values, and what to do; no file is left."""
+    with pytest.raises(ParityError, match=f"^write_question: {re.escape(message)}.*; change it and write the question"):
+        write_question(tmp_path / "q.npz", LISTS, **{"dtype": "float64", **TRAINING, **changed})
+    assert not (tmp_path / "q.npz").exists()
+
+
+@pytest.mark.parametrize("recorded", [[], (1, 3)], ids=str)
+def test_question_may_record_any_steps(tmp_path: Path, recorded: Sequence[int]) -> None:
+    """None, or a tuple of some, which JSON has no other form for than a list."""
+    write_question(tmp_path / "q.npz", LISTS, dtype="float64", **{**TRAINING, "recorded": recorded})
+    assert read_request(tmp_path / "q.npz").manifest["training"]["recorded"] == list(recorded)
+
+
+@pytest.mark.parametrize("entry", TRAINING)
+def test_question_without_a_setting_is_refused(tmp_path: Path, entry: str) -> None:
+    """Both sides are asked the same: nothing is left to either's default."""
+    told = {name: value for name, value in TRAINING.items() if name != entry}
+    with pytest.raises(ParityError, match=f"^write_question: {entry} is missing, expected it among the arguments; "):
+        write_question(tmp_path / "q.npz", LISTS, dtype="float64", **told)
+
+
+def test_question_without_a_list_is_refused(tmp_path: Path) -> None:
+    """Weights alone are no question."""
+    with pytest.raises(ParityError, match="the list of images is missing, expected it among what is given"):
+        write_question(tmp_path / "q.npz", {"weight/dense1/b": [1.0]}, dtype="float64", **TRAINING)
 
 
 def test_probe_weights_have_a_dead_unit_in_each_layer_but_the_last() -> None:

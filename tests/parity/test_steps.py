@@ -168,6 +168,54 @@ def test_order_of_other_steps_is_refused() -> None:
         steps.trajectory(graph(node), recorded() | {"split/order": np.zeros((4, 3), int)}, TRAINING)
 
 
+def test_order_beyond_the_list_is_refused() -> None:
+    """An order and a list that are not of one run; how many rows it needs and there are is told."""
+    node = Node("split/order", "batch_order", ("split/training",), {"batch_size": 3, "epochs": 3})
+    told = np.array([[0, 1, 2], [3, 4, SEVEN]] * 3)
+    message = "batch/raw: the batches of the recorded order need 8 rows of patches/raw, which has 7; record it again"
+    with pytest.raises(ParityError, match=message):
+        steps.trajectory(graph(node), recorded() | {"split/order": told}, TRAINING)
+
+
+@pytest.mark.parametrize("batch_size", [4, 1000, 2**62])
+def test_batches_beyond_the_list_are_refused(batch_size: int) -> None:
+    """Before any memory is taken for them."""
+    message = f"batch/raw: 2 batches of batch_size {batch_size} need {2 * batch_size} rows of patches/raw, which has 7"
+    with pytest.raises(ParityError, match=message):
+        steps.trajectory(graph(), recorded(), replace(TRAINING, batch_size=batch_size))
+
+
+@pytest.mark.parametrize(("name", "stage"), [("patches/raw", "batch/raw"), ("targets/raw", "target/raw")])
+@pytest.mark.parametrize("values", [np.zeros((0, 1, 2, 2)), np.array(1.0)], ids=["empty", "a number"])
+def test_batches_of_an_empty_list_are_refused(name: str, stage: str, values: np.ndarray) -> None:
+    """Of whichever list."""
+    with pytest.raises(ParityError, match=f"{stage}: 2 batches of batch_size 3 need 6 rows of {name}, which has 0"):
+        steps.trajectory(graph(), recorded() | {name: values}, TRAINING)
+
+
+def test_batches_of_no_list_are_refused() -> None:
+    """Rows are taken of something."""
+    nodes = (replace(node, inputs=()) if node.stage == "batch/raw" else node for node in graph())
+    with pytest.raises(ParityError, match="batch/raw: 2 batches of batch_size 3 need 6 rows of no list, which has 0"):
+        steps.trajectory(Graph(tuple(nodes)), recorded(), TRAINING)
+
+
+def test_stage_after_a_step_that_is_not_made_is_refused() -> None:
+    """The stage, its step and the number of steps are told."""
+    late = Graph((*graph(), Node("step/0099/loss", "trajectory", (), {"step": 99, "of": "loss"})))
+    with pytest.raises(ParityError, match=r"step/0099/loss: is told after step 99, the manifest's .* 6 steps; record"):
+        steps.trajectory(late, recorded(), TRAINING)
+
+
+def test_lists_of_validation_of_two_lengths_are_refused() -> None:
+    """Both lengths are told."""
+    few = {"validation/targets": recorded()["validation/targets"][:4]}
+    with pytest.raises(
+        ParityError, match=r"differ in length: validation/raw 5, validation/targets 4; record them again"
+    ):
+        steps.trajectory(graph(), recorded() | few, TRAINING)
+
+
 def test_patches_are_turned_in_every_step() -> None:
     """By the manifest's symmetries; validation is not turned."""
     turned = [[0, 1, 2], [3, 0, 1], [2, 2, 2], [1, 0, 3], [0, 3, 1], [1, 1, 2]]
