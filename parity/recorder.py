@@ -14,8 +14,8 @@ import numpy as np
 
 from parity.errors import ParityError
 from parity.graph import Graph, Node
-from parity.rooms import program_rooms
-from parity.trace import FORCED, code_sha256, read_request, read_trace, software_versions, write_trace
+from parity.rooms import program_rooms, rooms_sha256
+from parity.trace import FORCED, read_request, read_trace, software_versions, write_trace
 
 AsLasagne = Callable[[str, Any], Any]
 """A stage's name and the program's own value to what numpy makes an array of, in Lasagne's layout."""
@@ -178,7 +178,7 @@ class Recorder:
         """Write the trace.
 
         Args:
-            program: the file that ran (`__file__`); the code of its folder is told.
+            program: the file that ran (`__file__`); the hash of its folder's code is told.
             modules: what else ran, imported and with a `__version__`: "torch".
 
         Raises:
@@ -198,7 +198,7 @@ class Recorder:
             "seed": self._request.manifest["seed"],
             "request": dict(self._request.manifest),
             "request_sha256": self._request.sha256,
-            "code_sha256": code_sha256(*program_rooms(self._side, Path(program))),
+            "code_sha256": rooms_sha256(self._side, program_rooms(self._side, Path(program))),
             "teacher_sha256": self._teacher.sha256 if self._teacher and self._forced else None,
             "graph": [node.as_json() for node in self._nodes],
             "training": self.training,

@@ -149,7 +149,11 @@ def test_gradients_are_those_that_the_original_tells(question: Path, original: P
     ("told", "changed", "message"),
     [
         (("legacy",), False, r"port.npz tells program 'port.py', this side's is not given \(--port-program\)"),
-        (("legacy", "port"), True, r"port.npz is stale: .*port.py has \w+, it tells \w+; record it again"),
+        (
+            ("legacy", "port"),
+            True,
+            r"port.npz is stale: a .py file in .*port, or below, is new, gone or changed \(hash ",
+        ),
     ],
     ids=["not given", "stale"],
 )
@@ -166,6 +170,25 @@ def test_program_must_be_the_one_that_ran(
     (finding,) = check_pair(*sides, request=read_request(question), programs=programs)
     assert finding.verdict is Verdict.FAIL
     assert re.search(message, finding.message)
+
+
+@pytest.mark.parametrize(
+    ("side", "path", "stale"),
+    [("port", "net/deep/acts.py", True), ("port", ".venv/a.py", False), ("legacy", "net/acts.py", False)],
+    ids=["port's package", "hidden", "original's package"],
+)
+def test_package_of_the_port_is_its_code_too(
+    question: Path, original: Path, tmp_path: Path, side: str, path: str, stale: bool
+) -> None:
+    """What it imports from below its folder; of the original the folder's own files, as its recorder hashes them."""
+    judged(question, original, tmp_path)
+    added = tmp_path / side / path
+    added.parent.mkdir(parents=True)
+    added.write_text("# new\n", encoding="utf-8")
+    sides = read_trace(original), read_trace(tmp_path / "port.npz")
+    sides[1].manifest["process"]["id"] = "another"
+    programs = {side: tmp_path / side / f"{side}.py" for side in ("legacy", "port")}
+    assert [finding.stage for finding in check_pair(*sides, programs=programs)] == ["code_sha256"] * stale
 
 
 def test_program_that_did_not_run_is_refused(question: Path, original: Path, tmp_path: Path) -> None:
