@@ -100,17 +100,25 @@ class Recorder:
         names = [stage.removeprefix("grad/") for stage in stages if stage.startswith("grad/")]
         return {f"grad/{name}": name if name in stages else f"weight/{name}" for name in names}
 
-    def observe(self, seen: Mapping[str, Any], gradient: Callable[[Any], Any]) -> None:
+    def observe(
+        self,
+        seen: Mapping[str, Any],
+        gradient: Callable[[Any], Any],
+        again: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
         """Keep every stage of the first batch and its gradients; at later steps nothing.
 
         Args:
             seen: by stage the program's own values: weights, layers, loss.
             gradient: that of the loss with respect to one of them.
+            again: by stage what computes it from arrays, for those that the original had as its inputs (`stage`).
         """
         if self._losses:
             return
         for name, value in seen.items():
             self.stage(name, value)
+        for name, computed in (again or {}).items():
+            self.stage(name, seen[name], again=computed)
         for name, of in self.gradients.items():
             self.stage(name, gradient(seen[of]))
 

@@ -225,8 +225,11 @@ def test_port_is_recorded_as_it_is_asked(question: Path, original: Path, tmp_pat
     assert asked.gradients.keys() == {"grad/output", "grad/dense1/W", "grad/dense1/b"}
 
 
-def test_first_batch_is_observed_and_later_ones_are_not(question: Path, original: Path, tmp_path: Path) -> None:
-    """Every stage that was seen, and the gradient of each that the original tells one of."""
+@pytest.mark.parametrize("again", [False, True], ids=["alone", "taught"])
+def test_first_batch_is_observed_and_later_ones_are_not(
+    question: Path, original: Path, tmp_path: Path, again: bool
+) -> None:
+    """Every stage that was seen, the gradient of each that the original tells one of, and what is computed again."""
     recorder = Recorder(question, tmp_path / "port.npz", original)
     weight = {name: recorder.given(name) for name in WEIGHTS}
     velocity = dict.fromkeys(WEIGHTS, np.zeros(()))
@@ -235,7 +238,8 @@ def test_first_batch_is_observed_and_later_ones_are_not(question: Path, original
         found = gradients(x, output, target)
         seen = weight | {"output": output, "loss": np.abs(output - target).mean()}
         by_value = {id(seen[of]): found[name] for name, of in recorder.gradients.items()}
-        recorder.observe(seen, lambda value, by=by_value: by[id(value)])
+        taught = {"output": lambda x, W, b: x @ W + b} if again else None
+        recorder.observe(seen, lambda value, by=by_value: by[id(value)], taught)
         for name in WEIGHTS:
             velocity[name] = 0.5 * velocity[name] - 0.5 * found[name.replace("weight", "grad")]
             weight = weight | {name: weight[name] + velocity[name]}
@@ -243,5 +247,6 @@ def test_first_batch_is_observed_and_later_ones_are_not(question: Path, original
     recorder.write(program(tmp_path, "port"))
     legacy, port = read_trace(original), read_trace(tmp_path / "port.npz")
     port.manifest["process"]["id"] = "another"
+    assert list(port.forced) == ["output"] * again
     programs = {side: program(tmp_path, side) for side in ("legacy", "port")}
     assert failures(compare(legacy, port, request=read_request(question), programs=programs)) == []
