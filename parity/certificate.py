@@ -126,6 +126,11 @@ def certify(legacy: Record, probe: Files) -> Certificate:
     teacher, port = read_trace(probe.legacy), read_trace(probe.port)
     told = (port.manifest.get("request_sha256"), port.manifest.get("teacher_sha256"), port.manifest.get("dtype"))
     asked = (teacher.manifest["request_sha256"], teacher.sha256, teacher.manifest["dtype"])
+    if told[1] is None and told[::2] == asked[::2]:
+        raise ParityError(
+            f"{probe.port}: no stage was computed again from the original's inputs, which show how weights lie; give "
+            "each layer's again= to the recorder (docs/your-own-port.md)"
+        )
     if told != asked:
         raise ParityError(f"{probe.port}: request, teacher and dtype are {told}, expected {asked}; record the probe")
     parameters = tuple(_parameters(legacy, teacher, port))

@@ -8,8 +8,8 @@ from parity.errors import TraceError
 from parity.findings import Check, Finding, Verdict, kind
 from parity.reference import entry_dtype
 from parity.rooms import ROOMS as ROOMS
-from parity.rooms import program_rooms
-from parity.trace import FORCED, Record, code_sha256
+from parity.rooms import program_rooms, rooms_sha256
+from parity.trace import FORCED, Record
 from parity.training import Training
 
 Programs = Mapping[str, Path]
@@ -152,10 +152,14 @@ def _fresh_code(trace: Record, rooms: Path, programs: Programs) -> Iterator[Find
         wanted = f"there is no file {program}" if program else f"{rooms} has no such directory of code"
         yield _fail("code_sha256", f"{trace.path} tells side {side!r}, but {wanted}")
     else:
-        today = code_sha256(*(program_rooms(side, program, rooms) if program else [rooms / side]))
+        folders = program_rooms(side, program, rooms) if program else [rooms / side]
+        today = rooms_sha256(side, folders)
         if today != told:
-            where = program or f"{side}/"
-            yield _fail("code_sha256", f"{trace.path} is stale: {where} has {today}, it tells {told}; record it again")
+            where = f"{' or '.join(map(str, folders))}{'' if side == 'legacy' else ', or below,'}"
+            changed = f"a .py file in {where} is new, gone or changed"
+            yield _fail(
+                "code_sha256", f"{trace.path} is stale: {changed} (hash {today}, it tells {told}); record it again"
+            )
 
 
 def _same_stages(legacy: Record, port: Record) -> Iterator[Finding]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from parity.errors import ParityError
 from parity.graph import Graph, Node
-from parity.rooms import program_rooms
-from parity.trace import FORCED, code_sha256, read_request, read_trace, software_versions, write_trace
+from parity.rooms import program_rooms, rooms_sha256
+from parity.trace import FORCED, read_request, read_trace, software_versions, write_trace
 
 AsLasagne = Callable[[str, Any], Any]
 """A stage's name and the program's own value to what numpy makes an array of, in Lasagne's layout."""
@@ -100,17 +100,25 @@ class Recorder:
         names = [stage.removeprefix("grad/") for stage in stages if stage.startswith("grad/")]
         return {f"grad/{name}": name if name in stages else f"weight/{name}" for name in names}
 
-    def observe(self, seen: Mapping[str, Any], gradient: Callable[[Any], Any]) -> None:
+    def observe(
+        self,
+        seen: Mapping[str, Any],
+        gradient: Callable[[Any], Any],
+        again: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
         """Keep every stage of the first batch and its gradients; at later steps nothing.
 
         Args:
             seen: by stage the program's own values: weights, layers, loss.
             gradient: that of the loss with respect to one of them.
+            again: by stage what computes it from arrays, for those that the original had as its inputs (`stage`).
         """
         if self._losses:
             return
         for name, value in seen.items():
             self.stage(name, value)
+        for name, computed in (again or {}).items():
+            self.stage(name, seen[name], again=computed)
         for name, of in self.gradients.items():
             self.stage(name, gradient(seen[of]))
 
@@ -178,7 +186,7 @@ class Recorder:
         """Write the trace.
 
         Args:
-            program: the file that ran (`__file__`); the code of its folder is told.
+            program: the file that ran (`__file__`); the hash of its folder's code is told.
             modules: what else ran, imported and with a `__version__`: "torch".
 
         Raises:
@@ -198,7 +206,7 @@ class Recorder:
             "seed": self._request.manifest["seed"],
             "request": dict(self._request.manifest),
             "request_sha256": self._request.sha256,
-            "code_sha256": code_sha256(*program_rooms(self._side, Path(program))),
+            "code_sha256": rooms_sha256(self._side, program_rooms(self._side, Path(program))),
             "teacher_sha256": self._teacher.sha256 if self._teacher and self._forced else None,
             "graph": [node.as_json() for node in self._nodes],
             "training": self.training,

@@ -139,9 +139,10 @@ def _docket_summary(docket: Docket, witness: str) -> dict[str, Any]:
 
 def table(comparison: Comparison) -> RenderableType:
     """The stages with their share of the bound in each check, and a last paragraph that says what was proven."""
-    grid = Table(
-        "stage", "alone", "reference", "free-running", "many steps", "verdict", title="share of bound, by stage"
-    )
+    grid = Table(title="share of bound, by stage")
+    grid.add_column("stage", overflow="fold")  # a name is shown whole, at any width
+    for header in ("alone", "reference", "free-\nrunning", "many\nsteps", "verdict"):
+        grid.add_column(header)
     for stage, findings in _by_stage(comparison.findings).items():
         shown = worst(finding.verdict for finding in findings)
         alone = _cell(findings, Check.GIVEN, Check.FORCED, Check.OWN_INPUT)

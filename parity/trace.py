@@ -12,7 +12,7 @@ import stat
 import sys
 import uuid
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -94,13 +94,33 @@ def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def code_sha256(*directories: Path) -> str:
-    """The hash over the names and bytes of each room's own `*.py` files, sorted by name."""
+def code_sha256(*directories: Path, below: bool = False) -> str:
+    """The hash over the names and bytes of each directory's own `*.py` files, sorted by name.
+
+    Args:
+        directories: of code.
+        below: whether files of packages below count too, by their paths; where there are none it is the same hash.
+    """
     digest = hashlib.sha256()
     for directory in directories:
-        for path in sorted(directory.glob("*.py"), key=lambda path: path.name):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        paths = [*directory.glob("*.py"), *(_packages(directory) if below else ())]
+        for name, path in sorted((path.relative_to(directory).as_posix(), path) for path in paths):
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _packages(directory: Path) -> Iterator[Path]:
+    """The `*.py` files of all folders below a directory, but of none that `_is_passed_over`."""
+    for folder, names, _ in os.walk(directory):
+        names[:] = [name for name in names if not _is_passed_over(Path(folder, name))]
+        for name in names:
+            yield from Path(folder, name).glob("*.py")
+
+
+def _is_passed_over(folder: Path) -> bool:
+    """Whether it is hidden, a cache, a link or a virtual environment."""
+    hidden = folder.name.startswith(".") or folder.name == "__pycache__"
+    return hidden or folder.is_symlink() or (folder / "pyvenv.cfg").exists()
 
 
 def write_request(path: Path, manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

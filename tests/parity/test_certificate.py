@@ -171,6 +171,18 @@ def test_trace_of_another_probe_is_refused(make: MakePair, pair: Pair, tmp_path:
         certify(legacy, Files(probe.request, probe.legacy, other.port))
 
 
+def test_port_that_was_not_taught_is_told_what_to_do(pair: Pair, tmp_path: Path) -> None:
+    """It names no teacher where it computed no stage again."""
+    legacy = legacy_of(pair)
+    probe = answered(legacy, tmp_path)
+    port = read_trace(probe.port)
+    own = {name: value for name, value in port.arrays.items() if not name.startswith(FORCED)}
+    told = {name: value for name, value in port.manifest.items() if name not in WRITTEN}
+    write_trace(probe.port, told | {"teacher_sha256": None}, own)
+    with pytest.raises(ParityError, match=r"port.npz: no stage was computed again from .* give each layer's again= to"):
+        certify(legacy, probe)
+
+
 SQUARE = Node("dense/pre", "dense", ("features", "W", "b"))
 
 

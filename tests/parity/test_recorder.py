@@ -152,7 +152,11 @@ def test_gradients_are_those_that_the_original_tells(question: Path, original: P
     ("told", "changed", "message"),
     [
         (("legacy",), False, r"port.npz tells program 'port.py', this side's is not given \(--port-program\)"),
-        (("legacy", "port"), True, r"port.npz is stale: .*port.py has \w+, it tells \w+; record it again"),
+        (
+            ("legacy", "port"),
+            True,
+            r"port.npz is stale: a .py file in .*port, or below, is new, gone or changed \(hash ",
+        ),
     ],
     ids=["not given", "stale"],
 )
@@ -169,6 +173,25 @@ def test_program_must_be_the_one_that_ran(
     (finding,) = check_pair(*sides, request=read_request(question), programs=programs)
     assert finding.verdict is Verdict.FAIL
     assert re.search(message, finding.message)
+
+
+@pytest.mark.parametrize(
+    ("side", "path", "stale"),
+    [("port", "net/deep/acts.py", True), ("port", ".venv/a.py", False), ("legacy", "net/acts.py", False)],
+    ids=["port's package", "hidden", "original's package"],
+)
+def test_package_of_the_port_is_its_code_too(
+    question: Path, original: Path, tmp_path: Path, side: str, path: str, stale: bool
+) -> None:
+    """What it imports from below its folder; of the original the folder's own files, as its recorder hashes them."""
+    judged(question, original, tmp_path)
+    added = tmp_path / side / path
+    added.parent.mkdir(parents=True)
+    added.write_text("# new\n", encoding="utf-8")
+    sides = read_trace(original), read_trace(tmp_path / "port.npz")
+    sides[1].manifest["process"]["id"] = "another"
+    programs = {side: tmp_path / side / f"{side}.py" for side in ("legacy", "port")}
+    assert [finding.stage for finding in check_pair(*sides, programs=programs)] == ["code_sha256"] * stale
 
 
 def test_program_that_did_not_run_is_refused(question: Path, original: Path, tmp_path: Path) -> None:
@@ -252,8 +275,11 @@ def test_port_is_recorded_as_it_is_asked(question: Path, original: Path, tmp_pat
     assert asked.gradients.keys() == {"grad/output", "grad/dense1/W", "grad/dense1/b"}
 
 
-def test_first_batch_is_observed_and_later_ones_are_not(question: Path, original: Path, tmp_path: Path) -> None:
-    """Every stage that was seen, and the gradient of each that the original tells one of."""
+@pytest.mark.parametrize("again", [False, True], ids=["alone", "taught"])
+def test_first_batch_is_observed_and_later_ones_are_not(
+    question: Path, original: Path, tmp_path: Path, again: bool
+) -> None:
+    """Every stage that was seen, the gradient of each that the original tells one of, and what is computed again."""
     recorder = Recorder(question, tmp_path / "port.npz", original)
     weight = {name: recorder.given(name) for name in WEIGHTS}
     velocity = dict.fromkeys(WEIGHTS, np.zeros(()))
@@ -262,7 +288,8 @@ def test_first_batch_is_observed_and_later_ones_are_not(question: Path, original
         found = gradients(x, output, target)
         seen = weight | {"output": output, "loss": np.abs(output - target).mean()}
         by_value = {id(seen[of]): found[name] for name, of in recorder.gradients.items()}
-        recorder.observe(seen, lambda value, by=by_value: by[id(value)])
+        taught = {"output": lambda x, W, b: x @ W + b} if again else None
+        recorder.observe(seen, lambda value, by=by_value: by[id(value)], taught)
         for name in WEIGHTS:
             velocity[name] = 0.5 * velocity[name] - 0.5 * found[name.replace("weight", "grad")]
             weight = weight | {name: weight[name] + velocity[name]}
@@ -270,5 +297,6 @@ def test_first_batch_is_observed_and_later_ones_are_not(question: Path, original
     recorder.write(program(tmp_path, "port"))
     legacy, port = read_trace(original), read_trace(tmp_path / "port.npz")
     port.manifest["process"]["id"] = "another"
+    assert list(port.forced) == ["output"] * again
     programs = {side: program(tmp_path, side) for side in ("legacy", "port")}
     assert failures(compare(legacy, port, request=read_request(question), programs=programs)) == []

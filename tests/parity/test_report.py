@@ -53,9 +53,9 @@ def cases(path: Path) -> list[ElementTree.Element]:
     return list(ElementTree.parse(path).getroot().iter("testcase"))
 
 
-def shown(what: Any) -> str:
+def shown(what: Any, width: int = 200) -> str:
     """What the console shows."""
-    console = Console(width=200, file=StringIO())
+    console = Console(width=width, file=StringIO())
     console.print(what)
     return console.file.getvalue()
 
@@ -200,6 +200,15 @@ def test_console_has_a_row_for_each_stage(pair: Pair) -> None:
     lines = shown(table(pair.judge())).splitlines()
     stages = {line.split("│")[1].strip() for line in lines if line.startswith("│")}
     assert stages >= set(pair.legacy.arrays)
+
+
+def test_console_tells_names_whole_at_80_columns() -> None:
+    """As in a pipe: steps of one weight differ in their last letters only."""
+    names = [f"step/0001/velocity/dense1-of-the-head/{name}" for name in "Wb"]
+    lines = shown(table(comparison(*(Finding(name, Check.FREE, Verdict.PASS, "", 0.5, 1) for name in names))), 80)
+    rows = [line.split("│") for line in lines.splitlines() if line.startswith("│")]
+    assert "".join(row[1].strip() for row in rows) == "".join(names)
+    assert [row[4].strip() for row in rows if row[4].strip()] == ["0.5", "0.5"]
 
 
 @pytest.mark.parametrize("verdict", Verdict)

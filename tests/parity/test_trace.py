@@ -84,6 +84,39 @@ def test_code_hash_sees_names_and_bytes(tmp_path: Path) -> None:
     assert len({first, renamed, code_sha256(tmp_path)}) == 3
 
 
+def test_code_hash_sees_packages_below(tmp_path: Path) -> None:
+    """Content, path and number of their files count; where there are none, the hash is that of the folder's own."""
+    (tmp_path / "a.py").write_text("x = 1", encoding="utf-8")
+    own = code_sha256(tmp_path)
+    hashes = [own]
+    assert code_sha256(tmp_path, below=True) == own
+    for path, text in (("net/b.py", "1"), ("net/b.py", "2"), ("net/deep/b.py", "2")):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+        hashes.append(code_sha256(tmp_path, below=True))
+    (tmp_path / "net").rename(tmp_path / "acts")
+    assert len({*hashes, code_sha256(tmp_path, below=True)}) == 5
+    assert code_sha256(tmp_path) == own
+
+
+@pytest.mark.parametrize("folder", [".hidden", "__pycache__", "venv", "net/.hidden", "net/venv", "linked"])
+def test_code_hash_passes_over_what_is_no_code_of_the_port(tmp_path: Path, folder: str) -> None:
+    """Hidden folders, caches, virtual environments and links, and all that lies in them."""
+    room = tmp_path / "room"
+    for path in (room / "net", room / folder / "lib" if folder != "linked" else tmp_path / "elsewhere"):
+        path.mkdir(parents=True)
+    if folder == "linked":
+        (room / folder).symlink_to(tmp_path / "elsewhere")
+    (room / "net" / "b.py").write_text("x = 1", encoding="utf-8")
+    if "venv" in folder:
+        (room / folder / "pyvenv.cfg").touch()
+    before = code_sha256(room, below=True)
+    (room / folder / "c.py").write_text("x = 2", encoding="utf-8")
+    if folder != "linked":
+        (room / folder / "lib" / "c.py").write_text("x = 2", encoding="utf-8")
+    assert code_sha256(room, below=True) == before
+
+
 def test_request_is_the_same_bytes_twice(tmp_path: Path) -> None:
     """A request depends on its content only: no date, no process, no order of the manifest's keys."""
     one, other = tmp_path / "one.npz", tmp_path / "other.npz"
