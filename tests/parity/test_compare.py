@@ -278,6 +278,13 @@ def test_zeros_are_vacuous(make: MakePair) -> None:
     assert comparison.first_bad is None
 
 
+def test_what_overflows_is_a_verdict(make: MakePair) -> None:
+    """Infinite weights on both sides fail; a warning would be an error here."""
+    pair = make()
+    pair.spoil("weight/conv1/W", lambda weights: weights + np.inf, both=True)
+    assert pair.judge().verdict is Verdict.FAIL
+
+
 def test_what_is_given_alone_proves_nothing(make: MakePair) -> None:
     """Weights and patches that are equal on both sides, of which nothing is computed: exit code 2."""
     comparison = make(nodes=tuple(GIVEN)).judge()
