@@ -24,6 +24,7 @@ import numpy as np
 
 from parity import bounds
 from parity.decisions import undecided
+from parity.errors import ParityError
 from parity.findings import Check, Finding, Verdict, measure, require_shape
 from parity.graph import Node
 from parity.steps import parameters, trajectory
@@ -74,7 +75,18 @@ def true_trajectory(trace: Record, dtype: str = "float64", disturbance: Values |
     if not any(node.operation == "trajectory" for node in trace.graph):
         return {}
     training = Training.from_manifest(trace.manifest, where=str(trace.path))
+    for stage in (node.stage for node in trace.graph if node.attributes == {"of": "loss"}):
+        if stage in trace.arrays:
+            _require_losses(stage, trace[stage], training.steps)
     return trajectory(trace.graph, trace.arrays, training, dtype, disturbance)
+
+
+def _require_losses(stage: str, curve: np.ndarray, steps: int) -> None:
+    """Raise ParityError unless a curve has a loss for each step, before as many steps are made."""
+    if curve.shape != (steps,):
+        raise ParityError(
+            f"{stage}: recorded with shape {curve.shape}, its graph gives {(steps,)}, one a step; record it again"
+        )
 
 
 def _semantic(

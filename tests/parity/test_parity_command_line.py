@@ -180,6 +180,10 @@ def tell_both(pair: Pair, stage: str, **attributes: object) -> None:
             "batch/raw: 2 batches of batch_size 1000 need 2000 rows of patches/raw, which has 5; record it again",
         ),
         (
+            lambda pair: [side.manifest.update(training=TRAINING | {"steps": 2**62}) for side in sides(pair)],
+            f"loss/curve: recorded with shape (4,), its graph gives ({2**62},), one a step; record it again",
+        ),
+        (
             lambda pair: pair.spoil("patches/raw", lambda values: values[:0], both=True),
             "batch/raw: 2 batches of batch_size 2 need 4 rows of patches/raw, which has 0; record it again",
         ),
@@ -193,7 +197,7 @@ def tell_both(pair: Pair, stage: str, **attributes: object) -> None:
             "stage step/0004/loss, after training steps, is of 'velocity/nothing', step 4; expected of loss",
         ),
     ],
-    ids=["batch size", "empty list", "late", "of nothing", "of no weight"],
+    ids=["batch size", "steps", "empty list", "late", "of nothing", "of no weight"],
 )
 def test_training_that_cannot_be_exits_1(pair: Pair, run: Run, spoil: Callable[[Pair], object], message: str) -> None:
     """Two traces that are alike malformed are one paragraph, not a traceback."""
