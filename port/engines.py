@@ -102,8 +102,8 @@ def forward_by(
 def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     """The network as one program, taken from a folder of this kind of processor's own, if no other is asked for.
 
-    PyTorch keeps what it compiled under /tmp, and takes what was compiled for AVX-512 where ATEN_CPU_CAPABILITY asks for
-    AVX2: the numbers are wrong by two thousand times their rounding (torch 2.13).
+    PyTorch keeps what it compiled under /tmp, and takes what is for AVX-512 where ATEN_CPU_CAPABILITY asks for AVX2:
+    the numbers are wrong by two thousand times their rounding (torch 2.13).
     """
     user = getattr(os, "getuid", getpass.getuser)()
     folder = f"torchinductor_{user}_{torch.backends.cpu.get_cpu_capability()}"
