@@ -382,6 +382,13 @@ def test_stage_of_another_shape_than_training_gives_is_refused(dtype: str) -> No
         judge(TRUTH | {"loss/curve": np.ones(3)}, TRUTH, dtype=dtype)
 
 
+@pytest.mark.parametrize("losses", [3, 5])
+def test_curve_without_a_loss_for_each_step_is_refused(losses: int) -> None:
+    """Before as many steps are made, which may be more than anybody waits for."""
+    with pytest.raises(ParityError, match=rf"loss/curve: recorded with shape \({losses},\), its graph gives \(4,\)"):
+        true_trajectory(record({"loss/curve": np.zeros(losses)}, "float64"))
+
+
 def test_means_of_losses_are_judged_each_alone() -> None:
     """Of epochs and of validation; the losses of the batches, of single steps and of the curve, stand together."""
     told = {"loss/curve": "loss", "step/0004/loss": "loss", "loss/epochs": "epochs", "loss/validation": "validation"}
