@@ -1,8 +1,7 @@
 """What glibc's heap does with freed memory: it is kept, and prediction shares it. Without glibc nothing is changed.
 
 Training frees the same large tensors at each step, prediction with each tile. glibc gives them back to the kernel above
-a threshold that they exceed again and again; to fault them in anew may take a third of the time of a batch, and a tenth
-of that of a tile.
+a threshold that they exceed again and again; to fault them in anew may take a third of the time of a batch.
 
 Predicting a whole scene, threads come and go, and glibc gives each an arena, whose freed memory no other thread gets:
 a quarter of all that the process holds.
